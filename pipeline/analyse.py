@@ -1,0 +1,104 @@
+"""One JSON line in, one JSON line out, in order: the language and the events of a text, judged as live would at its own date."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from pipeline.language import with_language
+from pipeline.normalise import normalise
+from pipeline.tag import Tagger, tag
+from schemas.errors import ReadError
+from schemas.records import Evidence, Place, RawItem, Report, TaggedEvent
+
+Json = dict[str, Any]
+
+_KINDS = {"text": "a string", "title": "a string or null", "published": "a string or null"}
+_SLOTS = (
+    "weapon", "target", "actor_claimed", "actor_alleged", "killed_min", "killed_max", "injured_min", "injured_max", "event_date", "severity",
+)  # fmt: skip
+
+
+def analyse(lines: Iterable[bytes], tagger: Tagger, on_error: Callable[[], None]) -> Iterator[bytes]:
+    """An answer for each line, in order; a bad line is answered {"id", "error"}, and on_error is called."""
+    for line in lines:
+        answer: Json = {"id": None}
+        try:
+            given = _object(line)
+            answer["id"] = given.get("id")
+            answer |= _answer(understand(item(given), tagger))
+        except ReadError as error:
+            on_error()
+            answer["error"] = str(error)
+        yield _line(answer)
+
+
+def item(given: Json) -> RawItem:
+    """The RawItem of an object {"text", "title"?, "published"?, "id"?}. Raises ReadError for a missing or odd field."""
+    for name, kind in _KINDS.items():
+        value = given.get(name)
+        if not isinstance(value, str) and not (value is None and name != "text"):
+            raise ReadError(f"field {name!r} must be {kind}, it is {'missing' if name not in given else type(value).__name__}")
+    native_id = str(given.get("id"))
+    return RawItem(
+        item_id=sha256(native_id.encode("utf-8", "replace")).hexdigest()[:32],
+        native_id=native_id,
+        source_id="analyse",
+        source_type="analyse",
+        title=given.get("title"),
+        body=given["text"],
+        published_raw=given.get("published"),
+    )
+
+
+def understand(raw: RawItem, tagger: Tagger) -> Report:
+    """One item through normalise, language and tag, with no pipeline around them."""
+    report = with_language(normalise(raw))
+    return replace(report, events=tag(report, tagger), lexicon_version=tagger.version)
+
+
+def _object(line: bytes) -> Json:
+    try:
+        given = json.loads(line)
+    except UnicodeDecodeError as error:
+        raise ReadError(f"not UTF-8 at byte {error.start}") from error
+    except ValueError as error:
+        raise ReadError(f"not JSON: {error}") from error
+    except RecursionError as error:
+        raise ReadError("nested too deep to be an item") from error
+    if not isinstance(given, dict):
+        raise ReadError(f"not a JSON object but {type(given).__name__}")
+    return given
+
+
+def _line(answer: Json) -> bytes:
+    try:
+        return orjson.dumps(answer) + b"\n"
+    except TypeError:  # an id with lone surrogates or beyond 64 bits is echoed escaped, as it came
+        return json.dumps(answer).encode() + b"\n"
+
+
+def _answer(report: Report) -> Json:
+    return {
+        "language": report.language,
+        "language_confidence": report.language_confidence,
+        "events": [_event(event) for event in report.events],
+    }
+
+
+def _event(event: TaggedEvent) -> Json:
+    head: Json = {"type": event.type, "status": event.status, "alert": event.alert, "place": _place(event.place)}
+    return head | {name: getattr(event, name) for name in _SLOTS} | {"evidence": [_evidence(span) for span in event.evidence]}
+
+
+def _place(place: Place | None) -> Json | None:
+    return place and {name: getattr(place, name) for name in ("name", "scope", "latitude", "longitude", "geo_precision")}
+
+
+def _evidence(span: Evidence) -> Json:
+    return {name: getattr(span, name) for name in ("field", "start", "end", "text", "rule")}

@@ -1,0 +1,60 @@
+"""The whole graph on one screen. Where items come from and where records go is handed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+
+from pipeline.correlate import Correlate
+from pipeline.decode import Decode
+from pipeline.deduplicate import Deduplicate
+from pipeline.language import DetectLanguage
+from pipeline.normalise import Normalise
+from pipeline.settings import Settings
+from pipeline.tag import Tag
+
+Step = beam.PTransform[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where encoded RawItems come from and, in a sliced replay, the state that the slice before left."""
+
+    items: Step
+    stories: Step | None = None
+    incidents: Step | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Where reports and events go and, in a sliced replay, the state for the slice behind."""
+
+    reports: Step
+    events: Step
+    stories: Step | None = None
+    incidents: Step | None = None
+
+
+def build(p: beam.Pipeline, source: Source, sink: Sink, dead_letters: Step, settings: Settings) -> None:
+    """Add the pipeline to p. The labels are the job's upgrade contract."""
+    stories = p | "ReadStories" >> source.stories if source.stories else None
+    incidents = p | "ReadIncidents" >> source.incidents if source.incidents else None
+
+    payloads = p | "Read" >> source.items
+    items = payloads | "Decode" >> Decode()
+    drafts = items.good | "Normalise" >> Normalise()
+    fresh = drafts.good | "Deduplicate" >> Deduplicate(settings, stories)
+    spoken = fresh.reports | "DetectLanguage" >> DetectLanguage()
+    reports = spoken.good | "Tag" >> Tag()
+    correlated = reports.good | "Correlate" >> Correlate(settings, incidents)
+
+    reports.good | "WriteReports" >> sink.reports
+    correlated.events | "WriteEvents" >> sink.events
+    dead = (items.dead, drafts.dead, spoken.dead, reports.dead, correlated.dead) | "DeadLetters" >> beam.Flatten()
+    dead | "WriteDeadLetters" >> dead_letters
+    if sink.stories:
+        fresh.cells | "WriteStories" >> sink.stories
+    if sink.incidents:
+        correlated.cells | "WriteIncidents" >> sink.incidents

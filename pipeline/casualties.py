@@ -1,0 +1,142 @@
+"""How many were killed and wounded: numbers bound to the words of harm, the attackers counted apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.matcher import Hit
+from pipeline.reading import Sentence
+
+_KINDS = {"killed": ("harm.killed", "harm.kills"), "injured": ("harm.injured", "harm.injures")}
+_HARM = frozenset(concept for concepts in _KINDS.values() for concept in concepts)
+_NONE = {"killed": ("harm.no_casualties", "harm.no_killed"), "injured": ("harm.no_casualties", "harm.no_injured")}
+_VAGUE = {"quantity.dozens": 24, "quantity.scores": 40, "quantity.hundreds": 200, "quantity.several": 2}
+_NOT_PEOPLE = ("weapon.", "act.", "event.", "time.", "distance.")
+_LEFT, _RIGHT, _PERSON = 60, 30, 25
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A stated number of people: `low` and `high` (None: open), and where it stands."""
+
+    kind: str
+    low: int
+    high: int | None
+    start: int
+    end: int
+    attackers: bool = False
+
+
+def casualties(sentence: Sentence, view: str) -> list[Count]:
+    """Every count of killed and injured that a sentence states, in order."""
+    counts: list[Count] = []
+    numbers = _people(sentence, view)
+    for kind, concepts in _NONE.items():
+        counts += [Count(kind, 0, 0, hit.start, hit.end) for hit in sentence.having(concepts)]
+    harms = sentence.having(_HARM)
+    for harm in harms:
+        found = _counted(harm, harms, numbers, sentence, view)
+        if found:
+            counts += [_count(kind, found, harm, sentence, view) for kind, concepts in _KINDS.items() if harm.has(concepts)]
+    return sorted(counts, key=lambda count: count.start)
+
+
+def _people(sentence: Sentence, view: str) -> list[Hit]:
+    """The numbers that can count people: no years, dates, hours, distances, ages or weapons, none behind "including"."""
+    hits, kept = sentence.hits, []
+    for index, hit in enumerate(hits):
+        vague = hit.has(_VAGUE)
+        if hit.number is None and not vague and "quantity.one" not in hit.concepts:
+            continue
+        following = next((h for h in hits[index + 1 : index + 3] if h.start - hit.end <= 2), None)
+        before = hits[index - 1] if index else None
+        if following is not None and (following.month or any(concept.startswith(_NOT_PEOPLE) for concept in following.concepts)):
+            continue
+        if before is not None and hit.start - before.end <= 2 and (before.month or "quantity.including" in before.concepts):
+            continue
+        if "quantity.one" in hit.concepts and not any("person.any" in h.concepts and h.start - hit.end <= _PERSON for h in hits[index + 1 : index + 4]):
+            continue
+        if hit.number is not None and 1900 <= hit.number <= 2100 and hit.end - hit.start == 4 and not _people_follow(hit, hits[index + 1 : index + 3]):
+            continue
+        kept.append(hit)
+    return kept
+
+
+def _people_follow(number: Hit, following: Sequence[Hit]) -> bool:
+    return any("person.any" in hit.concepts and hit.start - number.end <= 2 for hit in following)
+
+
+def _counted(harm: Hit, harms: Sequence[Hit], numbers: Sequence[Hit], sentence: Sentence, view: str) -> list[Hit]:
+    """The numbers that a word of harm counts: those behind an active verb, else those before it, else those behind it."""
+    behind = _behind(harm, harms, numbers, sentence, view)
+    if harm.has(("harm.kills", "harm.injures")):
+        return behind
+    before = _in_front(harm, harms, numbers, sentence, view)
+    if behind and not (before and _passive(harm, view)) and not (before and harm.start - before[-1].end <= _PERSON):
+        return behind
+    return before or behind
+
+
+def _passive(harm: Hit, view: str) -> bool:
+    return view[: harm.start].rstrip().endswith(("were", "was", "been", "are", "is", "be", "ete", "sont", "est", "fueron", "murieron"))
+
+
+def _in_front(harm: Hit, harms: Sequence[Hit], numbers: Sequence[Hit], sentence: Sentence, view: str) -> list[Hit]:
+    floor = max([sentence.start, *(other.end for other in harms if other.end <= harm.start)])
+    near = [n for n in numbers if floor <= n.start and n.end <= harm.start]
+    if not near or harm.start - near[-1].end > _LEFT:
+        return []
+    return _chain(near, view, sentence, from_end=True)
+
+
+def _behind(harm: Hit, harms: Sequence[Hit], numbers: Sequence[Hit], sentence: Sentence, view: str) -> list[Hit]:
+    ceiling = min([sentence.end, *(other.start for other in harms if other.start >= harm.end)])
+    near = [n for n in numbers if harm.end <= n.start and n.end <= ceiling]
+    if not near or near[0].start - harm.end > _RIGHT or "," in view[harm.end : near[0].start]:
+        return []
+    follows = next((other for other in harms if other.start == ceiling), None)
+    if follows is not None and not follows.has(("harm.kills", "harm.injures")) and ceiling - near[-1].end <= _PERSON and _joined(view[harm.end : near[0].start]):
+        return []
+    return _chain(near, view, sentence, from_end=False)
+
+
+def _joined(between: str) -> bool:
+    """Whether a conjunction stands between a word of harm and a number: "12 killed and 30 wounded"."""
+    return not {"and", "et", "y", "و", "und", "e", "i", "ve"}.isdisjoint(between.split()[:1])
+
+
+def _chain(numbers: Sequence[Hit], view: str, sentence: Sentence, *, from_end: bool) -> list[Hit]:
+    """Numbers that add up: "three policemen and two civilians". A total, or a number told apart by "including", ends the chain."""
+    ordered = list(reversed(numbers)) if from_end else list(numbers)
+    chain = [ordered[0]]
+    for number in ordered[1:]:
+        first, second = (number, chain[-1]) if from_end else (chain[-1], number)
+        between = view[first.end : second.start]
+        if len(between) > 45 or any("quantity.including" in h.concepts for h in sentence.hits if first.end <= h.start < second.start):
+            if from_end:
+                chain = [number]
+                continue
+            break
+        if not (_joined(between.split()[-1] if between.split() else "") or "," in between):
+            break
+        chain.append(number)
+    return sorted(chain, key=lambda hit: hit.start)
+
+
+def _count(kind: str, numbers: Sequence[Hit], harm: Hit, sentence: Sentence, view: str) -> Count:
+    low = sum(_value(number) for number in numbers)
+    first, last = numbers[0], numbers[-1]
+    open_ = any(number.has(_VAGUE) for number in numbers)
+    qualifier = next((h for h in sentence.hits if 0 <= first.start - h.end <= 2 and h.has(("quantity.at_least", "quantity.at_most"))), None)
+    if qualifier is not None and "quantity.at_least" in qualifier.concepts:
+        open_ = True
+    start, end = min(first.start, harm.start, qualifier.start if qualifier else first.start), max(last.end, harm.end)
+    attackers = any("harm.attacker" in h.concepts and 0 <= h.start - last.end <= _PERSON for h in sentence.hits)
+    return Count(kind, low, None if open_ else low, start, end, attackers)
+
+
+def _value(number: Hit) -> int:
+    if number.number is not None:
+        return number.number
+    return next((value for concept, value in _VAGUE.items() if concept in number.concepts), 1)

@@ -1,0 +1,120 @@
+"""The command line. Each command is a thin shell around a pure function; what it prints is for people, --json for programs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import orjson
+
+from schemas.errors import DijlaError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Exit(IntEnum):
+    """Exit status of every command."""
+
+    DONE = 0
+    FAILED = 1
+    WRONG_USE = 2
+    DEAD_LETTERS = 3
+
+
+class _Dijla(click.Group):
+    """A group whose own errors end with a message and their exit status, never with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            click.echo(f"dijla: {error}", err=True)
+            ctx.exit(Exit.WRONG_USE)
+        except DijlaError as error:
+            click.echo(f"dijla: {error}", err=True)
+            ctx.exit(Exit.FAILED)
+        except BrokenPipeError:
+            # The reader of our output has gone: nothing is wrong, nobody is left to tell.
+            sys.stderr.close()
+            ctx.exit(Exit.DONE)
+
+
+@click.group(cls=_Dijla, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="dijla")
+@click.option("-v", "--verbose", is_flag=True, help="Show what the libraries log.")
+def main(verbose: bool) -> None:
+    """News feeds and posts in, Baghdad security events out, each with the words that say so.
+
+    Exit status: 0 done, 1 failed, 2 wrong use, 3 done but some records went to the dead letters.
+    """
+    logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL, format="%(levelname)s %(name)s: %(message)s")
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for reports/, events/ and dead-letters/.")
+@click.option("--format", "formats", type=click.Choice(["avro", "jsonl"]), default="avro", show_default=True, help="jsonl: JSON lines too.")
+@click.option("--slice-items", type=click.IntRange(min=1), default=20_000, show_default=True, help="Items in memory at once; changes no result.")
+@click.option("--json", "as_json", is_flag=True, help="Print counts and events as one JSON object instead of a table.")
+def replay(paths: tuple[Path, ...], out: Path, formats: str, slice_items: int, as_json: bool) -> None:
+    """Run archived feeds, posts, pages and mails through the whole pipeline.
+
+    PATHS are files or folders: text, HTML, RSS, Atom, RDF, JSON Feed, JSON lines, exports of social platforms, mail, WARC and
+    Avro, also inside gz, zst and zip. Nothing is sent and nothing alerts. An earlier replay's results in --out are replaced
+    when this one is complete.
+
+    \b
+    Example:  dijla replay seeds/ --out out/
+    """
+    from connectors import archive
+    from pipeline.replay import replay as run
+    from pipeline.settings import Settings
+    from pipeline.show import Progress, print_replay, replay_as_json
+
+    records = archive.read(paths, now=datetime.now(UTC), mode="replay")
+    settings = Settings(shards=8, slice_items=slice_items)
+    with Progress(hidden=as_json) as progress:
+        summary = run(records, out, settings, jsonl=formats == "jsonl", on_read=progress.read, on_done=progress.done)
+    if as_json:
+        click.echo(orjson.dumps(replay_as_json(summary, out), option=orjson.OPT_INDENT_2))
+    else:
+        print_replay(summary, out)
+    _exit(Exit.DEAD_LETTERS if summary.dead_letters else Exit.DONE)
+
+
+@main.command()
+def analyse() -> None:
+    """Language and events of texts: JSON lines on standard input, JSON lines on standard output, in the same order.
+
+    \b
+    In:   {"id", "title"?, "text", "published"?}
+    Out:  {"id", "language", "language_confidence", "events": [{"type", "status", "alert", "place", ..., "evidence"}]}
+
+    A bad line is answered {"id", "error"} in its place; the exit status is 3 then. Alerts are judged as live would, at the
+    item's own date.
+    """
+    from pipeline.analyse import analyse as answers
+    from pipeline.tag import load_tagger
+
+    bad = 0
+
+    def count() -> None:
+        nonlocal bad
+        bad += 1
+
+    for answer in answers(sys.stdin.buffer, load_tagger(), count):
+        sys.stdout.buffer.write(answer)
+        sys.stdout.buffer.flush()
+    _exit(Exit.DEAD_LETTERS if bad else Exit.DONE)
+
+
+def _exit(status: Exit) -> None:
+    click.get_current_context().exit(status)

@@ -1,0 +1,157 @@
+"""Reports of one incident become one Event, whatever outlet or language tells of it, with a revision for each that joins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+
+from pipeline.dead_letter import dead_letter
+from pipeline.deduplicate import micros
+from pipeline.fold_in_order import CELLS, BatchByKey, Cells, Element, FoldInOrder
+from pipeline.incidents import ALIKE, Told, alerts_by_itself, assemble, cancel, likeness, relevant, revise
+from pipeline.normalise import UNKNOWN_TIME
+from pipeline.packing import pack, unpacker
+from pipeline.settings import Settings
+from schemas.records import DeadLetter, Event, Report
+
+_unpack_report = unpacker(Report)
+_unpack_report = unpacker(Report)
+_HEADLINE = 160
+_REGION = 0
+"""Key of the metro region. Reports that tell of Baghdad are few: one key holds all its incidents, so none is split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An open incident: what opened it, its tellings in order, its last revision, and whether one deserved an alert."""
+
+    anchor: str
+    told: tuple[Told, ...]
+    event: Event
+    alerted: bool
+
+    def active_until(self) -> datetime:
+        """When its last report was seen or, for reports dated only roughly, when its day ended; at most a month later."""
+        seen = self.event.last_seen
+        if self.event.event_date is None:
+            return seen
+        day_end = datetime.fromisoformat(self.event.event_date).replace(tzinfo=UTC) + timedelta(days=1)
+        return max(seen, day_end if seen == UNKNOWN_TIME else min(day_end, seen + timedelta(days=31)))
+
+
+_unpack_incidents = unpacker(list[Incident])
+
+def correlate(incidents: Sequence[Incident], report: Report, *, ttl: timedelta) -> tuple[list[Incident], list[Event]]:
+    """Open incidents and the next report -> the incidents after it, and the revisions it gives rise to. Pure.
+
+    A newer version of a report replaces the older one; an incident whose last report is withdrawn is cancelled.
+    """
+    open_ = [incident for incident in incidents if report.first_seen <= incident.active_until() + ttl]
+    joined: dict[str, list[Told]] = {}
+    for event in report.events:
+        if relevant(event):
+            telling = replace(report, events=(event,)), event
+            joined.setdefault(_anchor(open_, joined, telling), []).append(telling)
+    after, revisions = [], []
+    known = {incident.anchor for incident in open_}
+    for anchor, incident in [*((i.anchor, i) for i in open_), *((anchor, None) for anchor in joined if anchor not in known)]:
+        changed = _with_report(incident, anchor, report, joined.get(anchor, []))
+        if changed is None and incident is not None:
+            revisions.append(cancel(incident.event, alerted=incident.alerted))
+        elif changed is not None:
+            after.append(changed)
+            if changed is not incident:
+                revisions.append(changed.event)
+    return after, revisions
+
+
+def _anchor(incidents: Sequence[Incident], joined: dict[str, list[Told]], telling: Told) -> str:
+    """Anchor of the incident that the telling belongs to: the likest open one, else a new one of its own."""
+    report, event = telling
+    scored = [(likeness(event, report.first_seen, incident.event), incident.anchor) for incident in incidents]
+    best, anchor = max(scored, default=(0.0, ""))
+    if best >= ALIKE:
+        return anchor
+    new = f"{report.item_id}/{event.type}"
+    return f"{new}/{len(joined)}" if new in joined else new
+
+
+def _with_report(incident: Incident | None, anchor: str, report: Report, telling: Sequence[Told]) -> Incident | None:
+    """The incident with this report's tellings in place of its earlier ones; None where nothing is left of it."""
+    earlier = incident.told if incident else ()
+    kept = tuple(told for told in earlier if told[0].item_id != report.item_id)
+    if incident and not telling and len(kept) == len(earlier):
+        return incident
+    told = tuple(sorted((*kept, *telling), key=lambda t: (t[0].first_seen, t[0].item_id)))
+    if not told:
+        return None
+    before, alerted = (incident.event, incident.alerted) if incident else (None, False)
+    event = revise(assemble(told, anchor), before, told=told, alerted=alerted)
+    return Incident(anchor, told, event, alerted or alerts_by_itself(told))
+
+
+def fold_reports(cells: Cells, elements: Sequence[Element], *, ttl: timedelta) -> tuple[Cells, list[Event | DeadLetter]]:
+    """Encoded reports in order -> new cells and the revisions; a report that cannot be correlated is a dead letter."""
+    incidents = [incident for cell in cells if cell for incident in _unpack_incidents(cell)]
+    incidents.sort(key=lambda incident: (incident.event.first_seen, incident.anchor))
+    outputs: list[Event | DeadLetter] = []
+    for _, payload in elements:
+        try:
+            incidents, revisions = correlate(incidents, _unpack_report(payload[16:]), ttl=ttl)
+            outputs += revisions
+        except Exception as error:  # the edge of a stage: one report must not stop the incidents of all others
+            outputs.append(dead_letter("correlate", error, payload[16:], datetime.now(UTC)))
+    return _pack(cells, incidents, width=ttl / (CELLS - 1)), outputs
+
+
+def _pack(cells: Cells, incidents: Sequence[Incident], width: timedelta) -> Cells:
+    """Incidents in the cell of the time they were last seen; a cell whose incidents did not change stays the same object."""
+    slots: list[list[Incident]] = [[] for _ in cells]
+    for incident in incidents:
+        bucket = micros(incident.active_until()) // (width // timedelta(microseconds=1))
+        slots[bucket % CELLS].append(incident)
+    packed = (pack(slot) if slot else b"" for slot in slots)
+    return [old if old == new else new for old, new in zip(cells, packed, strict=True)]
+
+
+class Correlated(NamedTuple):
+    """Revisions of events, dead letters, and the state that a bounded input leaves."""
+
+    events: beam.PCollection[Event]
+    dead: beam.PCollection[DeadLetter]
+    cells: beam.PCollection[Any]
+
+
+class Correlate(beam.PTransform[Any, Any]):
+    """Report -> Correlated. `carried` is the state an earlier slice left."""
+
+    def __init__(self, settings: Settings, carried: beam.PCollection[Any] | None = None) -> None:
+        super().__init__()
+        self.settings, self.carried = settings, carried
+
+    def expand(self, reports: beam.PCollection[Report]) -> Any:
+        """Only what concerns an incident is sent, without its text."""
+        fold = partial(fold_reports, ttl=self.settings.incident_ttl)
+        folded = (
+            reports
+            | "Concern" >> beam.Filter(concerns)
+            | "SendReports" >> BatchByKey(_route)
+            | "FoldReports" >> FoldInOrder(fold, hold=self.settings.hold, carried=self.carried)
+        )
+        kinds = folded.outputs | "ByKind" >> beam.Partition(lambda record, _: isinstance(record, DeadLetter), 2)
+        return Correlated(kinds[0], kinds[1], folded.cells)
+
+
+def concerns(report: Report) -> bool:
+    """True where the report tells of an incident here, or may withdraw what an earlier version of it told."""
+    return report.item_revision > 0 or report.operation == "delete" or any(relevant(event) for event in report.events)
+
+
+def _route(report: Report) -> Iterator[tuple[int, Element]]:
+    slim = replace(report, title=report.title or " ".join(report.text[:_HEADLINE].split()), text="", quotes=())
+    yield _REGION, (micros(report.first_seen), bytes.fromhex(report.item_id) + pack(slim))

@@ -1,0 +1,312 @@
+"""What an incident is: when two reports tell of one, and the Event that its reports amount to. Pure.
+
+The rules of identity all stand in `likeness`. An Event is computed anew from all reports of the incident each time one
+joins, changes or is withdrawn, so that no order of arrival and no edit leaves a trace that the reports do not support.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+from datetime import date, datetime, timedelta
+from hashlib import blake2b, sha256
+from math import cos, hypot, radians
+from typing import Any
+
+from pipeline.rules import TYPES
+from pipeline.severity import SEVERITIES, severity
+from schemas.records import Event, EventEvidence, FieldChange, Place, Report, ReportRef, TaggedEvent
+
+Told = tuple[Report, TaggedEvent]
+"""One event as one report tells of it."""
+
+ALIKE = 0.5
+"""Least likeness of two tellings of one incident."""
+
+HAPPENED = ("intercepted", "foiled", "attempted", "claimed", "reported", "denied")
+"""Statuses of something that happened, or is said to have; the one that says most first."""
+
+_CLASSES = (
+    {"rocket_mortar_attack", "drone_attack", "airstrike"},
+    {"ied_attack", "vehicle_bomb", "suicide_bombing", "grenade_attack", "assassination"},
+    {"shooting_attack", "armed_clash", "assassination"},
+    {"protest", "riot", "protest_crackdown"},
+)
+_PRECISIONS = ("minute", "hour", "part_of_day", "day", "month", "year", "unknown")
+_EVIDENCE_REPORTS = 8
+_NOT_MATERIAL = {"revision", "content_hash", "change", "changed", "alert", "alert_reason", "mode", "evidence", "last_seen"}
+
+
+def relevant(event: TaggedEvent) -> bool:
+    """True where the event can be an incident of Baghdad: bound to a place there, and for an older one, dated."""
+    here = event.place is not None and event.place.scope in ("city", "belt", "near")
+    return here and (event.status not in ("retrospective", "hypothetical") or event.event_date is not None)
+
+
+def likeness(event: TaggedEvent, seen: datetime, other: Event) -> float:
+    """How surely an event that a report seen at `seen` tells of is the incident `other`, 0 to 1.
+
+    0 where type class, standing, day or place exclude each other; else the mean of what day and place say. Two precise
+    places farther apart than 3 km, or days farther apart than a midnight, are two incidents.
+    """
+    if not _same_class({event.type, *event.labels}, {other.type, *other.labels}) or _standing(event.status) != _standing(other.status):
+        return 0.0
+    day = _day_likeness(event.event_date, other.event_date, abs(seen - other.last_seen))
+    place = _place_likeness(event.place, other.place)
+    return (day + place) / 2 if day and place else 0.0
+
+
+def assemble(told: Sequence[Told], anchor: str) -> Event:
+    """The Event that these tellings amount to, in order (first_seen, item_id); revision and change are not set yet."""
+    reports, events = [report for report, _ in told], [event for _, event in told]
+    labels = _in_precedence({label for event in events for label in (event.type, *event.labels)})
+    primary = _in_precedence(_most_common(event.type for event in events))[0]
+    place = min((event.place for event in events if event.place), key=lambda place: place.geo_precision or 9, default=None)
+    status = min((event.status for event in events), key=_rank)
+    killed, injured = _range(events, "killed"), _range(events, "injured")
+    projectiles = _range(events, "projectiles")
+    target = _first_known(_most_common(event.target for event in events if event.target != "unknown"))
+    weapon = _first_known(_most_common(event.weapon for event in events if event.weapon != "unknown"))
+    when = _when(events)
+    refs = _references(reports)
+    families = tuple(sorted({ref.family for ref in refs}))
+    reliability = min(ref.source_reliability for ref in refs)
+    credibility = _credibility(len(families), reliability, denied=status == "denied")
+    return Event(
+        event_id=event_id(anchor),
+        revision=0,
+        content_hash="",
+        change="new",
+        type=primary,
+        labels=(primary, *(label for label in labels if label != primary)),
+        status=status,
+        place=place,
+        weapon=weapon,
+        target=target,
+        actor_claimed=_first(event.actor_claimed for event in events),
+        actor_alleged=_first(_most_common(event.actor_alleged for event in events if event.actor_alleged)),
+        killed_min=killed[0],
+        killed_max=killed[1],
+        injured_min=injured[0],
+        injured_max=injured[1],
+        projectiles_min=projectiles[0],
+        projectiles_max=projectiles[1],
+        damage=_first(_most_common(event.damage for event in events if event.damage)),
+        event_date=when.event_date,
+        event_time=when.event_time,
+        event_time_precision=when.event_time_precision,
+        severity=severity(primary, target=target, killed=killed[1], injured=injured[1], status=status),
+        urgency=_urgency(when, reports[-1].first_seen),
+        certainty=_certainty(status, len(families), reliability),
+        source_reliability=reliability,
+        information_credibility=credibility,
+        families=families,
+        reports=refs,
+        evidence=tuple(_evidence(told)),
+        headline=reports[0].title or "",
+        first_seen=reports[0].first_seen,
+        last_seen=reports[-1].first_seen,
+        lexicon_version=reports[-1].lexicon_version,
+        mode=reports[-1].mode,
+    )
+
+
+def revise(event: Event, before: Event | None, *, told: Sequence[Told], alerted: bool) -> Event:
+    """The event as the next revision after `before`: what changed, its content hash, and whether it alerts and why not."""
+    changed = () if before is None else _changes(before, event)
+    change = _change(event, before)
+    worth, reason = _worth(told, fresh=before is None or not alerted or change == "escalate" or before.status != event.status)
+    if worth and event.mode != "live":
+        worth, reason = False, event.mode
+    revision = 0 if before is None else before.revision + 1
+    return replace(
+        event, revision=revision, change=change, changed=changed, content_hash=content_hash(event), alert=worth, alert_reason=reason
+    )
+
+
+def cancel(before: Event, *, alerted: bool) -> Event:
+    """The last revision of an event whose every report was withdrawn."""
+    event = replace(before, reports=(), families=(), evidence=())
+    live = before.mode == "live"
+    alert = alerted and live
+    reason = None if alert else "never_alerted" if live else before.mode
+    return replace(
+        event,
+        revision=before.revision + 1,
+        change="cancel",
+        changed=_changes(before, event),
+        content_hash=content_hash(event),
+        alert=alert,
+        alert_reason=reason,
+    )
+
+
+def event_id(anchor: str) -> str:
+    """32 hex digits for the incident that opened with `anchor`: the item_id and the type it told of."""
+    return sha256(anchor.encode()).hexdigest()[:32]
+
+
+def content_hash(event: Event) -> str:
+    """16 hex digits over the material fields: the same content gives the same hash in live and replay, at any speed."""
+    material = {f.name: _plain(getattr(event, f.name)) for f in fields(event) if f.name not in _NOT_MATERIAL}
+    return blake2b(json.dumps(material, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def alerts_by_itself(told: Sequence[Told]) -> bool:
+    """True where at least one telling, judged alone, deserves an alert."""
+    return any(event.alert for _, event in told)
+
+
+def family(report: Report) -> str:
+    """Publisher family that the report counts for."""
+    return report.publisher or report.source_id
+
+
+def _standing(status: str) -> str:
+    return "happened" if status in HAPPENED else status
+
+
+def _rank(status: str) -> int:
+    return HAPPENED.index(status) if status in HAPPENED else len(HAPPENED)
+
+
+def _same_class(labels: set[str], others: set[str]) -> bool:
+    return bool(labels & others) or any(labels & kind and others & kind for kind in _CLASSES)
+
+
+def _day_likeness(day: str | None, other: str | None, apart: timedelta) -> float:
+    if day and other:
+        days = abs((date.fromisoformat(day) - date.fromisoformat(other)).days)
+        return (1.0, 0.5)[days] if days < 2 else 0.0
+    return 0.6 if apart <= timedelta(hours=36) else 0.0
+
+
+def _place_likeness(place: Place | None, other: Place | None) -> float:
+    if place is None or other is None or place.scope != other.scope:
+        return 0.0
+    if place.name == other.name:
+        return 1.0
+    if None in (place.latitude, place.longitude, other.latitude, other.longitude) or 3 in (place.geo_precision, other.geo_precision):
+        return 0.6
+    return 0.8 if kilometres(place, other) <= 3 else 0.0
+
+
+def kilometres(place: Place, other: Place) -> float:
+    """Distance of two places with coordinates; flat earth, good to 1 % over a city."""
+    assert place.latitude is not None and place.longitude is not None and other.latitude is not None and other.longitude is not None
+    north = (place.latitude - other.latitude) * 111.2
+    east = (place.longitude - other.longitude) * 111.2 * cos(radians(place.latitude))
+    return hypot(north, east)
+
+
+def _in_precedence(types: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(types, key=lambda kind: TYPES.index(kind) if kind in TYPES else len(TYPES)))
+
+
+def _most_common(values: Iterable[Any]) -> list[Any]:
+    """The values that occur most, the earliest first."""
+    counts = Counter(values)
+    return [value for value, count in counts.items() if count == max(counts.values())]
+
+
+def _first(values: Iterable[Any]) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _first_known(values: Sequence[str]) -> str:
+    return values[0] if values else "unknown"
+
+
+def _range(events: Sequence[TaggedEvent], what: str) -> tuple[int | None, int | None]:
+    low = [n for event in events if (n := getattr(event, f"{what}_min")) is not None]
+    high = [n for event in events if (n := getattr(event, f"{what}_max")) is not None]
+    return min(low, default=None), max(high + low, default=None)
+
+
+def _when(events: Sequence[TaggedEvent]) -> TaggedEvent:
+    """The telling that dates the incident: of the most common day, the most precise one."""
+    days = _most_common(event.event_date for event in events if event.event_date)
+    dated = [event for event in events if event.event_date in days] or list(events)
+    return min(dated, key=lambda event: _PRECISIONS.index(event.event_time_precision))
+
+
+def _references(reports: Sequence[Report]) -> tuple[ReportRef, ...]:
+    """A reference each; a copy counts for the family of the story's first member here."""
+    origin: dict[str, str] = {}
+    refs = []
+    for report in reports:
+        story = report.story_id or report.item_id
+        counts_for = origin.setdefault(story, family(report))
+        refs.append(
+            ReportRef(
+                item_id=report.item_id, native_id=report.native_id, source_id=report.source_id, publisher=report.publisher,
+                family=counts_for, story_id=story, first_seen=report.first_seen, source_reliability=report.source_reliability,
+            )  # fmt: skip
+        )
+    return tuple(refs)
+
+
+def _credibility(families: int, reliability: str, *, denied: bool) -> int:
+    """Admiralty credibility, 1 to 6 (taxonomy, "Confidence")."""
+    trusted = reliability in "AB"
+    if denied:
+        return 5
+    if families >= 3 and trusted:
+        return 1
+    return 2 if families >= 2 else 3 if trusted else 4 if reliability in "CDE" else 6
+
+
+def _certainty(status: str, families: int, reliability: str) -> str:
+    if status == "denied":
+        return "Unlikely"
+    return "Observed" if families >= 2 else "Likely" if reliability in "AB" else "Possible"
+
+
+def _urgency(when: TaggedEvent, now: datetime) -> str:
+    if when.status in ("threatened", "hypothetical"):
+        return "Future"
+    if when.event_time and when.event_time_precision in ("minute", "hour") and now - when.event_time <= timedelta(hours=2):
+        return "Immediate"
+    return "Past" if when.event_date else "Unknown"
+
+
+def _evidence(told: Sequence[Told]) -> Iterable[EventEvidence]:
+    for report, event in told[:_EVIDENCE_REPORTS]:
+        for e in event.evidence:
+            yield EventEvidence(item_id=report.item_id, field=e.field, start=e.start, end=e.end, text=e.text, rule=e.rule)
+
+
+def _change(event: Event, before: Event | None) -> str:
+    if before is None:
+        return "new"
+    rises = SEVERITIES.index(event.severity) > SEVERITIES.index(before.severity)
+    first_death = not before.killed_max and bool(event.killed_max)
+    return "escalate" if rises or first_death else "update"
+
+
+def _changes(before: Event, after: Event) -> tuple[FieldChange, ...]:
+    changes = []
+    for name in (f.name for f in fields(after) if f.name not in _NOT_MATERIAL):
+        old, new = _plain(getattr(before, name)), _plain(getattr(after, name))
+        if old != new:
+            changes.append(FieldChange(field=name, before=json.dumps(old, ensure_ascii=False), after=json.dumps(new, ensure_ascii=False)))
+    return tuple(changes)
+
+
+def _worth(told: Sequence[Told], *, fresh: bool) -> tuple[bool, str | None]:
+    if not alerts_by_itself(told):
+        return False, told[0][1].alert_reason
+    return (True, None) if fresh else (False, "nothing_new")
+
+
+def _plain(value: Any) -> Any:
+    """A JSON-ready stand-in for comparing and hashing; references by item only."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, ReportRef):
+        return value.item_id
+    if isinstance(value, Place):
+        return value.name
+    return value.isoformat() if isinstance(value, datetime) else value

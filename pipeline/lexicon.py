@@ -1,0 +1,112 @@
+"""What words mean: the language files, read and validated into forms with senses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pipeline.datafiles import DATA, read_family, read_toml, refuse
+from pipeline.folding import fold
+
+_KEYS = {"code", "name", "scripts", "prefixes", "suffixes", "concepts", "numbers", "months", "weekdays", "examples"}
+_JOINERS = str.maketrans("-_\n", "   ")
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """What a form means: one of a concept, a number, a month (1-12), a weekday (1 Monday .. 7) or a place (its index in the gazetteer)."""
+
+    kind: str
+    concept: str = ""
+    value: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of a language, ready to be matched on folded text.
+
+    `literal` opens it, `tail` (a regular expression, empty for none) continues it; `anywhere` where it counts in a text of any language.
+    """
+
+    literal: str
+    tail: str
+    sense: Sense
+    language: str
+    prefixes: frozenset[str]
+    anywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language file."""
+
+    code: str
+    name: str
+    scripts: tuple[str, ...]
+    prefixes: frozenset[str]
+    suffixes: tuple[str, ...]
+    table: Mapping[str, Any]
+
+    def form(self, written: str, sense: Sense, *, anywhere: bool = False) -> Form:
+        """A form as files write it: '+' behind a word allows a suffix of the language, '*' any further letters."""
+        literal, tail = self._compiled(written)
+        return Form(literal, tail, sense, self.code, self.prefixes, anywhere)
+
+    def _compiled(self, written: str) -> tuple[str, str]:
+        literal, *rest = re.split(r"([+*])", matching_view(fold(written).text).strip())
+        endings = "|".join(sorted(map(re.escape, self.suffixes), key=lambda ending: -len(ending)))
+        marks = {"+": f"(?:{endings})?", "*": r"\w*"}
+        tail = "".join(marks[part] if part in marks else re.escape(part) for part in rest)
+        return literal, tail
+
+
+def matching_view(folded: str) -> str:
+    """Folded text as forms see it, letter for letter: hyphen, underscore and line break are spaces."""
+    return folded.translate(_JOINERS) if not folded.isascii() else folded.replace("-", " ").replace("_", " ").replace("\n", " ")
+
+
+@cache
+def load_concepts() -> Mapping[str, str]:
+    """Concept -> its meaning. Raises DataFileError."""
+    families = read_toml(DATA / "concepts.toml")
+    return {f"{family}.{name}": meaning for family, names in families.items() for name, meaning in names.items()}
+
+
+@cache
+def load_languages() -> Mapping[str, Language]:
+    """Code -> language, from every language file. Raises DataFileError that lists every error of every file."""
+    languages, errors = {}, []
+    for name, table in read_family("languages").items():
+        errors += [f"languages/{name}.toml: {error}" for error in _errors(name, table)]
+        endings = tuple(fold(ending).text for ending in table.get("suffixes", ()))
+        glued = frozenset(fold(prefix).text for prefix in table.get("prefixes", ()))
+        languages[name] = Language(name, table.get("name", name), tuple(table.get("scripts", ())), glued, endings, table)
+    refuse(errors)
+    return languages
+
+
+def _errors(name: str, table: Mapping[str, Any]) -> Iterator[str]:
+    if table.get("code") != name:
+        yield f"code is {table.get('code')!r}, not the file's name"
+    yield from (f"unknown key {key!r}" for key in sorted(table.keys() - _KEYS))
+    named = {*table.get("concepts", {}), *(concept for example in table.get("examples", ()) for concept in (*example["finds"], *example["misses"]))}
+    yield from (f"unknown concept {concept!r}" for concept in sorted(named - load_concepts().keys()))
+    if not table.get("examples"):
+        yield "no examples"
+    for key, lowest, highest in (("numbers", 0, 10**9), ("months", 1, 12), ("weekdays", 1, 7)):
+        yield from (f"{key}: {form!r} is {value!r}" for form, value in table.get(key, {}).items() if not isinstance(value, int) or not lowest <= value <= highest)
+    forms = [form for forms in table.get("concepts", {}).values() for form in forms] + [*table.get("numbers", ()), *table.get("months", ())]
+    yield from (f"empty form {form!r}" for form in forms if not re.sub(r"[+*\s]", "", fold(form).text))
+
+
+def language_forms(language: Language) -> Iterator[Form]:
+    """Every form of a language file. Names of actors count in a text of any language."""
+    for concept, written in language.table.get("concepts", {}).items():
+        for form in written:
+            yield language.form(form, Sense("concept", concept=concept), anywhere=concept.startswith("actor."))
+    for kind, key in (("number", "numbers"), ("month", "months"), ("weekday", "weekdays")):
+        for form, value in language.table.get(key, {}).items():
+            yield language.form(form, Sense(kind, value=value))

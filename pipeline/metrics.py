@@ -1,0 +1,37 @@
+"""Every metric of the pipeline: its name, and what it counts."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from apache_beam.metrics import Metrics
+from apache_beam.metrics.metric import MetricsFilter
+from apache_beam.runners.runner import PipelineResult
+
+NAMESPACE = "dijla"
+
+WRITTEN = {
+    "reports": "reports_written",  # reports that reached their sink
+    "events": "events_written",  # revisions of events that reached their sink
+    "dead-letters": "dead_letters_written",  # dead letters that reached their sink
+}
+REPEATS = "repeats_dropped"  # items polled again, unchanged: dropped
+COPIES = "copies_joined"  # reports joined to an older story by URL or text
+EDITS = "edits_joined"  # newer versions of a known item
+
+
+@cache
+def counter(name: str) -> Metrics.DelegatingCounter:
+    """The counter of that name."""
+    return Metrics.counter(NAMESPACE, name)
+
+
+def written(folder: str) -> Metrics.DelegatingCounter:
+    """The counter of records that reached the sink of that folder."""
+    return counter(WRITTEN[folder])
+
+
+def counts(result: PipelineResult) -> dict[str, int]:
+    """All counters of a finished run by name."""
+    found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
+    return {metric.key.metric.name: metric.result for metric in found}

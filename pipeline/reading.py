@@ -1,0 +1,97 @@
+"""A report's title and text as the tagger reads them: one folded string, its hits, sentences and clauses, and the way back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from pipeline.clauses import clause_of, clause_starts, sentences
+from pipeline.folding import Folded, fold
+from pipeline.lexicon import matching_view
+from pipeline.matcher import Hit, Matcher
+from schemas.records import Evidence, QuotedPost, Report
+
+MAX_CHARACTERS = 100_000
+"""What stands behind is not read."""
+
+_GAP = "\n\n"
+_DIGITS = re.compile(r"(?<![\w.,:/$€£#])\d{1,3}(?:,\d{3})+(?![\w,]|[.:/]\d)|(?<![\w.,:/$€£#])\d{1,7}(?![\w%]|[.,:/]\d)")
+
+
+@dataclass(slots=True, eq=False)
+class Sentence:
+    """One sentence: its span in the folded text, its number, whether it is of the title, its hits and where its clauses begin."""
+
+    number: int
+    start: int
+    end: int
+    title: bool
+    paragraph: int
+    quote: QuotedPost | None
+    hits: list[Hit]
+    clauses: list[int]
+
+    def clause(self, hit: Hit) -> int:
+        """The number of the clause that holds the hit."""
+        return clause_of(self.clauses, hit.start)
+
+    def having(self, concepts: Collection[str]) -> list[Hit]:
+        """Its hits that mean any of these."""
+        return [hit for hit in self.hits if hit.has(concepts)]
+
+
+class Reading:
+    """Title and text, folded together. Cheap until `sentences` is asked for."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        title = report.title or ""
+        self._shift = len(title) + len(_GAP) if title else 0
+        self.source = f"{title}{_GAP}{report.text}"[:MAX_CHARACTERS] if title else report.text[:MAX_CHARACTERS]
+        self.folded: Folded = fold(self.source)
+        self.view = matching_view(self.folded.text)
+
+    def evidence(self, start: int, end: int, rule: str) -> Evidence:
+        """The words of the folded span [start, end), where they stand in the report's own title or text."""
+        first, last = self.folded.origin(start, end)
+        name, shift = ("text", self._shift) if first >= self._shift else ("title", 0)
+        return Evidence(field=name, start=first - shift, end=last - shift, text=self.source[first:last], rule=rule)
+
+    @cached_property
+    def quotes(self) -> list[tuple[QuotedPost, int, int, int]]:
+        """Each embedded post with the folded positions of its start, the end of its words, and its end."""
+        place = self.folded.position
+        return [(q, *(place(p + self._shift) for p in (q.start, q.start + len(q.text), q.end))) for q in self.report.quotes]
+
+    def sentences(self, matcher: Matcher, languages: Collection[str]) -> list[Sentence]:
+        """The sentences with their hits; signatures of embedded posts are no words of the text and hold none."""
+        hits = self._with_digits(matcher.find(self.view, languages))
+        signatures = [(words, end) for _, _, words, end in self.quotes]
+        hits = [hit for hit in hits if not any(start <= hit.start < end for start, end in signatures)]
+        cuts = [position for _, *positions in self.quotes for position in positions]
+        return list(self._divided(sentences(self.folded.text, cuts), hits))
+
+    def _with_digits(self, hits: list[Hit]) -> list[Hit]:
+        taken = {position for hit in hits for position in range(hit.start, hit.end)}
+        digits = [
+            Hit(match.start(), match.end(), frozenset(), (), int(re.sub(r"\D", "", match[0])), None, None)
+            for match in _DIGITS.finditer(self.view)
+            if match.start() not in taken
+        ]
+        return sorted(hits + digits, key=lambda hit: (hit.start, hit.end))
+
+    def _divided(self, spans: Iterable[tuple[int, int]], hits: list[Hit]) -> Iterable[Sentence]:
+        text, position, paragraph, before = self.folded.text, 0, 0, 0
+        for number, (start, end) in enumerate(spans):
+            first = position
+            while position < len(hits) and hits[position].start < end:
+                position += 1
+            mine = hits[first:position]
+            paragraph += "\n\n" in text[before:start] or text[max(before, start - 2) : start] == "\n\n"
+            before = start
+            quote = next((q for q, at, words, _ in self.quotes if at <= start < words), None)
+            breaks = [hit.start for hit in mine if "clause.break" in hit.concepts]
+            title = bool(self._shift) and self.folded.origin(start, start)[0] < self._shift - len(_GAP)
+            yield Sentence(number, start, end, title, paragraph, quote, mine, clause_starts(text, start, end, breaks))

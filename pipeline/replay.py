@@ -1,0 +1,169 @@
+"""An archive through the whole pipeline, in this process: no broker, no account, bounded memory.
+
+Items are sorted by logical time (on disk where they are many) and run in slices, the state carried from slice to slice.
+Neither the order of the files nor the size of the slices changes a record. Nothing appears in the output folder before the
+run is complete.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import orjson
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from pipeline.build import Sink, Source, build
+from pipeline.deduplicate import micros
+from pipeline.metrics import counts
+from pipeline.normalise import first_seen
+from pipeline.settings import Settings
+from pipeline.sinks.avro_files import DEAD_LETTERS, EVENTS, REPORTS, WriteFiles, WriteState, write_files
+from pipeline.sources.avro_files import ReadSpool, ReadState
+from pipeline.spool import Entry, Sorter, write_spool
+from schemas import avro
+from schemas.errors import UsageError, WriteError
+from schemas.records import DeadLetter, RawItem
+
+MANIFEST = "replay.json"
+FOLDERS = (REPORTS.folder, EVENTS.folder, DEAD_LETTERS.folder)
+_LETTERS_IN_MEMORY = 500
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts of a replay."""
+
+    items: int = 0
+    dead_letters: int = 0
+    slices: int = 0
+    counters: Counter[str] = field(default_factory=Counter)
+
+    def as_json(self) -> dict[str, int]:
+        """Plain counts by name."""
+        return {"items": self.items, "dead_letters": self.dead_letters, "slices": self.slices, **dict(sorted(self.counters.items()))}
+
+
+def replay(
+    records: Iterable[RawItem | DeadLetter],
+    out: Path,
+    settings: Settings,
+    *,
+    jsonl: bool = False,
+    on_read: Callable[[int], None] = lambda items: None,
+    on_done: Callable[[int, int], None] = lambda done, items: None,
+) -> Summary:
+    """Run all records through the pipeline into out/reports, out/events and out/dead-letters.
+
+    on_read(items) and on_done(done, items) report progress. Raises UsageError where out holds something else, WriteError.
+    """
+    _check_out(out)
+    summary = Summary()
+    with _workspace(out) as work:
+        sorter = Sorter(work)
+        for entry in _entries(records, work, summary, jsonl):
+            sorter.add(entry)
+            on_read(summary.items)
+        done = 0
+        for part in _slices(sorter.entries(), settings):
+            _run_slice(part, work, summary, settings, jsonl)
+            done += len(part)
+            on_done(done, summary.items)
+        _publish(work, out, summary)
+    return summary
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file: choose a folder for --out")
+    if any((out / folder).exists() for folder in FOLDERS) and not (out / MANIFEST).exists():
+        raise UsageError(f"{out} holds records that no replay wrote: choose another folder for --out")
+
+
+class _workspace:
+    """A folder beside the results, gone when the run is over, however it ends."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+
+    def __enter__(self) -> Path:
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            self.work = Path(tempfile.mkdtemp(prefix=".replay-", dir=self.out))
+        except OSError as error:
+            raise WriteError(f"{self.out}: cannot be written: {error.strerror}; choose another --out") from error
+        for folder in FOLDERS:
+            (self.work / folder).mkdir()
+        return self.work
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+def _entries(records: Iterable[RawItem | DeadLetter], work: Path, summary: Summary, jsonl: bool) -> Iterator[Entry]:
+    """Items as spool entries; dead letters of the reading go straight to their folder."""
+    letters: list[DeadLetter] = []
+    batches = 0
+    for record in records:
+        if isinstance(record, RawItem):
+            summary.items += 1
+            yield micros(first_seen(record)[0]), bytes.fromhex(record.item_id), avro.encode_single_object(record)
+            continue
+        summary.dead_letters += 1
+        letters.append(record)
+        if len(letters) >= _LETTERS_IN_MEMORY:
+            write_files(letters, DEAD_LETTERS, work, f"read{batches:05d}", jsonl=jsonl)
+            letters, batches = [], batches + 1
+    write_files(letters, DEAD_LETTERS, work, f"read{batches:05d}", jsonl=jsonl)
+
+
+def _slices(entries: Iterable[Entry], settings: Settings) -> Iterator[list[Entry]]:
+    part: list[Entry] = []
+    size = 0
+    for entry in entries:
+        part.append(entry)
+        size += len(entry[2])
+        if len(part) >= settings.slice_items or size >= settings.slice_bytes:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _run_slice(part: list[Entry], work: Path, summary: Summary, settings: Settings, jsonl: bool) -> None:
+    spool = work / "slice.avro"
+    write_spool(spool, part)
+    label = f"{summary.slices:05d}"
+    stories, incidents = work / "stories.avro", work / "incidents.avro"
+
+    def files(family: Any) -> WriteFiles:
+        return WriteFiles(family, work, label, jsonl=jsonl)
+
+    source = Source(ReadSpool(spool), ReadState(stories), ReadState(incidents))
+    sink = Sink(files(REPORTS), files(EVENTS), WriteState(stories), WriteState(incidents))
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
+    build(pipeline, source, sink, files(DEAD_LETTERS), settings)
+    result = pipeline.run()
+    result.wait_until_finish()
+    counters = counts(result)
+    summary.dead_letters += counters.pop("dead_letters_written", 0)
+    summary.counters.update(counters)
+    summary.slices += 1
+
+
+def _publish(work: Path, out: Path, summary: Summary) -> None:
+    """Put the finished folders in place of an earlier replay's."""
+    (work / MANIFEST).write_bytes(orjson.dumps(summary.as_json(), option=orjson.OPT_INDENT_2))
+    old = work / "old"
+    old.mkdir()
+    for name in (*FOLDERS, MANIFEST):
+        if (out / name).exists():
+            (out / name).rename(old / name)
+        (work / name).rename(out / name)

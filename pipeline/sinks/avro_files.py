@@ -1,0 +1,128 @@
+"""Records to Avro files named by day, each written whole and then renamed; JSON lines beside them where asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Generic, NamedTuple
+
+import apache_beam as beam
+import orjson
+
+from pipeline.metrics import written
+from pipeline.spool import write_spool
+from schemas import avro
+from schemas.avro import RecordT
+from schemas.errors import WriteError
+from schemas.records import DeadLetter, Event, Report
+
+
+class Family(NamedTuple, Generic[RecordT]):
+    """One folder of files: what it holds, and the time and order of its records."""
+
+    folder: str
+    cls: type[RecordT]
+    time: Callable[[RecordT], datetime]
+    order: Callable[[RecordT], tuple[Any, ...]]
+
+
+REPORTS = Family("reports", Report, lambda report: report.first_seen, lambda report: (report.first_seen, report.item_id, report.item_revision))
+EVENTS = Family("events", Event, lambda event: event.last_seen, lambda event: (event.last_seen, event.event_id, event.revision))
+DEAD_LETTERS = Family(
+    "dead-letters",
+    DeadLetter,
+    lambda letter: letter.first_failed_at,
+    lambda letter: (letter.file or "", letter.position or 0, letter.stage, letter.payload_sha256),
+)
+
+
+def write_files(records: Iterable[RecordT], family: Family[RecordT], out: Path, label: str, *, jsonl: bool = False) -> list[Path]:
+    """Write records to out/FOLDER/DAY-label-HASH.avro, a file a day. Raises WriteError.
+
+    Days are UTC. The hash is the content's: writing the same records again replaces the file by itself.
+    """
+    days: dict[str, list[RecordT]] = {}
+    for record in records:
+        days.setdefault(f"{family.time(record):%Y-%m-%d}", []).append(record)
+    files = []
+    for day, of_day in sorted(days.items()):
+        of_day.sort(key=family.order)
+        content = _container(of_day, family.cls)
+        name = f"{day}-{label}-{hashlib.blake2b(content, digest_size=4).hexdigest()}"
+        files.append(_write_whole(out / family.folder / f"{name}.avro", content))
+        if jsonl:
+            lines = b"".join(orjson.dumps(avro.to_json(record)) + b"\n" for record in of_day)
+            files.append(_write_whole(out / family.folder / f"{name}.jsonl", lines))
+    return files
+
+
+def read_files(out: Path, family: Family[RecordT]) -> Iterator[RecordT]:
+    """The records of all files of a family, in the order of their names. Raises SchemaError, ReadError."""
+    for file in sorted((out / family.folder).glob("*.avro")):
+        yield from avro.read_container(file, family.cls)
+
+
+def _container(records: Sequence[RecordT], cls: type[RecordT]) -> bytes:
+    buffer = io.BytesIO()
+    avro.write_container(buffer, records, cls)
+    return buffer.getvalue()
+
+
+def _write_whole(file: Path, content: bytes) -> Path:
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        os.replace(partial, file)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise WriteError(f"{file}: cannot be written: {error.strerror}; free some room or choose another --out") from error
+    return file
+
+
+class WriteFiles(beam.PTransform[Any, Any]):
+    """Records of one family -> files, one a day and bundle."""
+
+    def __init__(self, family: Family[Any], out: Path, label: str, *, jsonl: bool = False) -> None:
+        super().__init__()
+        self.dofn = _WriteFiles(family, out, label, jsonl)
+
+    def expand(self, records: beam.PCollection[Any]) -> Any:
+        """One ParDo that writes at the end of each bundle."""
+        return records | beam.ParDo(self.dofn)
+
+
+class _WriteFiles(beam.DoFn):
+    def __init__(self, family: Family[Any], out: Path, label: str, jsonl: bool) -> None:
+        self.family, self.out, self.label, self.jsonl = family, out, label, jsonl
+
+    def start_bundle(self) -> None:
+        self.records: list[Any] = []
+
+    def process(self, record: Any) -> None:
+        written(self.family.folder).inc()
+        self.records.append(record)
+
+    def finish_bundle(self) -> None:
+        write_files(self.records, self.family, self.out, self.label, jsonl=self.jsonl)
+        self.records = []
+
+
+class WriteState(beam.PTransform[Any, Any]):
+    """(key, cells) -> one file, from which the next slice's ReadState takes them."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.file = str(file)
+
+    def expand(self, cells: beam.PCollection[Any]) -> Any:
+        """All cells of a slice together: one file, whole or not at all."""
+        return cells | beam.combiners.ToList() | "Write" >> beam.Map(_write_state, self.file)
+
+
+def _write_state(states: list[tuple[int, bytes]], file: str) -> None:
+    write_spool(Path(file), ((key, b"", cells) for key, cells in sorted(states)))

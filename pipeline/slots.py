@@ -1,0 +1,100 @@
+"""What an event's sentences say besides: weapon, target, actors, projectiles, damage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.reading import Sentence
+
+WEAPONS = {
+    "weapon.silenced_firearm": "silenced_firearm", "weapon.sticky_ied": "sticky_ied", "weapon.suicide_vest": "suicide_vest", "weapon.car_bomb": "car_bomb",
+    "weapon.rocket": "rocket", "weapon.mortar": "mortar", "weapon.missile": "missile", "weapon.drone": "drone", "weapon.ied": "ied_roadside",
+    "weapon.grenade": "grenade", "weapon.firearm": "firearm", "weapon.knife": "knife", "weapon.arson": "arson", "weapon.bomb": "explosive",
+    "weapon.artillery": "mortar", "weapon.aircraft": "missile",
+}  # fmt: skip
+"""Weapon concept -> word of the taxonomy, the most telling first."""
+
+ACTORS = {
+    "actor.outlaw_group": "outlaw group", "actor.islamic_state": "Islamic State", "actor.al_qaeda": "al-Qaeda in Iraq",
+    "actor.kataib_hezbollah": "Kataib Hezbollah", "actor.popular_mobilisation": "Popular Mobilisation Forces",
+    "actor.asaib_ahl_al_haq": "Asaib Ahl al-Haq", "actor.badr": "Badr Organisation", "actor.harakat_al_nujaba": "Harakat al-Nujaba",
+    "actor.saraya_awliya_al_dam": "Saraya Awliya al-Dam", "actor.ashab_al_kahf": "Ashab al-Kahf", "actor.promise_brigades": "True Promise Brigades",
+    "actor.islamic_resistance": "Islamic Resistance in Iraq", "actor.mahdi_army": "Mahdi Army", "actor.saraya_al_salam": "Saraya al-Salam",
+    "actor.united_states": "United States", "actor.coalition": "US-led coalition", "actor.iran": "Iran", "actor.iraq_army": "Iraqi security forces",
+    "actor.turkey": "Turkey", "actor.israel": "Israel", "actor.pkk": "PKK", "actor.militia": "militia", "actor.insurgents": "insurgents",
+    "actor.unidentified_gunmen": "unidentified gunmen",
+}  # fmt: skip
+"""Actor concept -> canonical name."""
+
+_NO_PROJECTILES = 12
+_PROJECTILES = ("weapon.rocket", "weapon.mortar", "weapon.missile", "weapon.drone")
+_VAGUE = {"quantity.dozens": 24, "quantity.several": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A value and the words that say so."""
+
+    value: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Projectiles:
+    """How many rockets, shells or drones: `high` None where open."""
+
+    low: int
+    high: int | None
+    start: int
+    end: int
+
+
+def weapons(sentence: Sentence, type: str) -> Iterator[Slot]:
+    """Weapons that a sentence names, the most telling first."""
+    for concept, name in WEAPONS.items():
+        yield from (Slot(name, hit.start, hit.end) for hit in sentence.having((concept,)))
+
+
+def targets(sentence: Sentence) -> Iterator[Slot]:
+    """Targets that a sentence names, in order, but not who says so: "the embassy said"."""
+    speech = [hit.start for hit in sentence.having(("speech.say",))]
+    for hit in sentence.hits:
+        for concept in sorted(hit.concepts):
+            if concept.startswith("target.") and not any(0 <= start - hit.end <= 2 for start in speech):
+                yield Slot(concept.removeprefix("target."), hit.start, hit.end)
+
+
+def actors(sentence: Sentence) -> Iterator[tuple[str, Slot]]:
+    """("claimed" | "alleged", actor): who claims it, and who is said to have done it, where an attribution stands in the sentence."""
+    claims, blames = sentence.having(("attribution.claimed", "status.claimed")), sentence.having(("attribution.alleged",))
+    for hit in sentence.hits:
+        for concept in sorted(hit.concepts & ACTORS.keys()):
+            slot = Slot(ACTORS[concept], hit.start, hit.end)
+            if claims:
+                yield "claimed", slot
+            elif blames:
+                yield "alleged", slot
+
+
+def projectiles(sentence: Sentence) -> Iterator[Projectiles]:
+    """Numbers directly before a projectile."""
+    for weapon in sentence.having(_PROJECTILES):
+        for index, hit in enumerate(sentence.hits):
+            if not 0 < weapon.start - hit.end <= _NO_PROJECTILES or (hit.number is None and not hit.has(_VAGUE)):
+                continue
+            before = sentence.hits[index - 1] if index else None
+            least = before is not None and "quantity.at_least" in before.concepts and hit.start - before.end <= 2
+            low = hit.number if hit.number is not None else next(value for concept, value in _VAGUE.items() if concept in hit.concepts)
+            open_ = least or hit.number is None
+            yield Projectiles(low, None if open_ else low, before.start if before and least else hit.start, weapon.end)
+
+
+def damage(sentences: Sequence[Sentence]) -> Slot | None:
+    """The first degree of damage that is stated."""
+    for sentence in sentences:
+        for name, concept in (("none", "harm.no_damage"), ("major", "harm.damage_major"), ("minor", "harm.damage_minor")):
+            for hit in sentence.having((concept,)):
+                return Slot(name, hit.start, hit.end)
+    return None

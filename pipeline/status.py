@@ -1,0 +1,73 @@
+"""Whether it happened: the guard that keeps drills, threats, denials and old news from being events of the day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline.matcher import Hit
+from pipeline.reading import Sentence
+from pipeline.times import Moment
+
+CURRENT = ("reported", "claimed", "denied", "attempted", "intercepted", "foiled")
+"""Statuses of something that happened of late, or is said to have."""
+
+DROPPED = ("negated", "accident", "topic")
+"""Verdicts that leave no event."""
+
+STALE_DAYS = 3
+_TOPICS = tuple(f"topic.{name}" for name in ("sport", "space", "market", "film", "game", "weather", "medicine", "figurative", "traffic"))
+_PAST_TOPICS = ("topic.trial", "topic.history", "topic.summary", "time.anniversary", "status.retrospective")
+_REACH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A status, or why there is no event, and the words that say so."""
+
+    status: str
+    hit: Hit | None = None
+    moment: Moment | None = None
+
+
+def judge(sentence: Sentence, trigger: Hit, times: Sequence[Moment], *, rule_status: str | None, lead: bool) -> Verdict:
+    """The status of an event that `trigger` tells of; `times` are those of its sentence, `lead` whether it stands at the head of the report."""
+    guards = sentence.having
+    clause = [hit for hit in sentence.hits if sentence.clause(hit) == sentence.clause(trigger)]
+    if topic := _first(guards(_TOPICS)):
+        return Verdict("topic", topic)
+    if accident := _first(guards(("status.accident",))):
+        return Verdict("accident", accident)
+    if negation := _first(_before(clause, "status.negated", trigger, 25)):
+        return Verdict("negated", negation)
+    if drill := _first(guards(("status.drill",))):
+        return Verdict("drill", drill)
+    if past := _first(guards(_PAST_TOPICS)):
+        return Verdict("retrospective", past)
+    if old := _old(times, trigger, lead):
+        return Verdict("retrospective", moment=old)
+    for status, concept in (("denied", "status.denied"), ("threatened", "status.threatened"), ("hypothetical", "status.hypothetical")):
+        if hit := _first(_before(clause, concept, trigger, _REACH)):
+            return Verdict(status, hit)
+    for status in ("foiled", "intercepted", "attempted", "claimed"):
+        concepts = (f"status.{status}", *(("act.intercept", "act.destroy_in_air") if status == "intercepted" else ()))
+        if hit := _first(guards(concepts)):
+            return Verdict(status, hit)
+    return Verdict(rule_status or "reported", trigger if rule_status else None)
+
+
+def _old(times: Sequence[Moment], trigger: Hit, lead: bool) -> Moment | None:
+    """A stated time that is long past, unless the sentence states a recent one nearer to the trigger."""
+    if not times:
+        return None
+    nearest = min(times, key=lambda moment: min(abs(moment.start - trigger.end), abs(trigger.start - moment.end)))
+    return nearest if nearest.days_ago > STALE_DAYS and not lead or nearest.days_ago > 27 else None
+
+
+def _before(hits: Iterable[Hit], concept: str, trigger: Hit, reach: int) -> list[Hit]:
+    """The hits of a concept that stand before the trigger, at most `reach` letters away, or are part of it."""
+    return [hit for hit in hits if concept in hit.concepts and hit.start <= trigger.start and trigger.start - hit.end <= reach]
+
+
+def _first(hits: Sequence[Hit]) -> Hit | None:
+    return hits[0] if hits else None

@@ -1,0 +1,186 @@
+"""What happened in Baghdad, and the words that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import apache_beam as beam
+
+from pipeline.datafiles import content_hash
+from pipeline.dead_letter import Guard
+from pipeline.describe import describe, judged
+from pipeline.gazetteer import Entry, load_places, place_forms
+from pipeline.lexicon import language_forms, load_languages
+from pipeline.locate import Map, Named
+from pipeline.matcher import Hit, Matcher
+from pipeline.reading import Reading, Sentence
+from pipeline.rules import TYPES, Rule, Rules, load_rules
+from pipeline.status import DROPPED, Verdict, judge
+from pipeline.tellings import Group, Telling, grouped
+from pipeline.times import Clock, Moment, clock_of, moments
+from schemas import avro
+from schemas.records import Evidence, Report, TaggedEvent
+
+_LEAD = 3
+_NEIGHBOURS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Tagger:
+    """Everything the tagger knows, compiled. `version` is the content hash of its data files."""
+
+    matcher: Matcher
+    gate: Matcher
+    places: tuple[Entry, ...]
+    rules: Rules
+    languages: frozenset[str]
+    version: str
+
+    @staticmethod
+    def load() -> Tagger:
+        """The tagger of our own data files, compiled once a process. Raises DataFileError that lists what is wrong with them."""
+        return load_tagger()
+
+
+@cache
+def load_tagger() -> Tagger:
+    """As Tagger.load."""
+    places, languages = load_places(), load_languages()
+    names = list(place_forms(places))
+    forms = [form for language in languages.values() for form in language_forms(language)]
+    gate = [form for form in names if places[form.sense.value].name == "Iraq" or (places[form.sense.value].scope == "city" and not places[form.sense.value].needs)]
+    return Tagger(Matcher([*names, *forms]), Matcher(gate), places, load_rules(), frozenset(languages), content_hash())
+
+
+@dataclass(frozen=True, slots=True)
+class Unfired:
+    """A rule whose trigger stands in the text, but not what else it needs, or with what forbids it."""
+
+    rule: Rule
+    trigger: Hit
+    missing: tuple[frozenset[str], ...]
+    forbidden: Hit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """All that was looked at on the way to the events."""
+
+    reading: Reading
+    sentences: Sequence[Sentence] = ()
+    named: Sequence[Named] = ()
+    tellings: Sequence[Telling] = ()
+    unfired: Sequence[Unfired] = ()
+    events: tuple[TaggedEvent, ...] = ()
+
+
+def tag(report: Report, tagger: Tagger) -> tuple[TaggedEvent, ...]:
+    """The events that a report tells of, primary first. Pure; never raises, whatever the text."""
+    return examine(report, tagger).events
+
+
+def examine(report: Report, tagger: Tagger) -> Examination:
+    """The events, with everything that led to them. A text that names nothing of Iraq costs one look."""
+    reading = Reading(report)
+    if not tagger.gate.any_in(reading.view):
+        return Examination(reading)
+    sentences = reading.sentences(tagger.matcher, _languages(report, tagger))
+    if not any(tagger.rules.by_trigger.keys() & hit.concepts for sentence in sentences for hit in sentence.hits):
+        return Examination(reading, sentences)
+    clock, places = clock_of(report), Map(reading, sentences, tagger.places)
+    times = {sentence.number: moments(sentence, reading.view, clock, month_first=report.language == "en") for sentence in sentences}
+    tellings, unfired = _tellings(sentences, tagger.rules, places, times)
+    groups = grouped(telling for telling in tellings if telling.verdict.status not in DROPPED)
+    dated = _dated(sentences, times)
+    events = (judged(describe(group, _scene(group, groups, sentences, places), reading, clock, dated), clock) for group in groups)
+    ordered = tuple(sorted(events, key=lambda event: (not event.alert, TYPES.index(event.type))))
+    named = [named for sentence in sentences for named in places.named[sentence.number]]
+    return Examination(reading, sentences, named, tellings, unfired, ordered)
+
+
+def _languages(report: Report, tagger: Tagger) -> Collection[str]:
+    """The report's language; every one we know where it is undetermined or none of ours."""
+    return {report.language} if report.language in tagger.languages else tagger.languages
+
+
+def _tellings(sentences: Sequence[Sentence], rules: Rules, places: Map, times: dict[int, list[Moment]]) -> tuple[list[Telling], list[Unfired]]:
+    tellings: list[Telling] = []
+    unfired: list[Unfired] = []
+    for sentence in sentences:
+        lead = sentence.title or sentence.number < _LEAD
+        for rule, trigger in _triggered(sentence, rules):
+            support, missing = _support(rule, trigger, sentence)
+            forbidden = next(iter(sentence.having(rule.forbids)), None)
+            if missing or forbidden:
+                unfired.append(Unfired(rule, trigger, missing, forbidden))
+                continue
+            verdict = judge(sentence, trigger, times[sentence.number], rule_status=rule.status, lead=lead)
+            tellings.append(Telling(rule, trigger, support, sentence, verdict, places.bind(sentence, trigger), tuple(times[sentence.number])))
+    return tellings, unfired
+
+
+def _triggered(sentence: Sentence, rules: Rules) -> Iterator[tuple[Rule, Hit]]:
+    """Each rule with the hits of the sentence that trigger it, one a clause."""
+    seen = set()
+    for hit in sentence.hits:
+        for concept in sorted(hit.concepts & rules.by_trigger.keys()):
+            for rule in rules.by_trigger[concept]:
+                key = rule.id, sentence.clause(hit)
+                if key not in seen:
+                    seen.add(key)
+                    yield rule, hit
+
+
+def _support(rule: Rule, trigger: Hit, sentence: Sentence) -> tuple[tuple[Hit, ...], tuple[frozenset[str], ...]]:
+    """For each list of the rule's needs the nearest hit, and the lists for which there is none."""
+    near = [hit for hit in sentence.hits if rule.within == "sentence" or sentence.clause(hit) == sentence.clause(trigger)]
+    support, missing = [], []
+    for group in rule.needs:
+        found = [hit for hit in near if hit.has(group)]
+        if found:
+            support.append(min(found, key=lambda hit: abs(hit.start - trigger.start)))
+        else:
+            missing.append(group)
+    return tuple(support), tuple(missing)
+
+
+def _dated(sentences: Sequence[Sentence], times: dict[int, list[Moment]]) -> Moment | None:
+    """The first recent day that the head of the report states."""
+    head = [moment for sentence in sentences[:_LEAD] for moment in times[sentence.number]]
+    return next((moment for moment in head if moment.day and moment.days_ago <= 1), None)
+
+
+def _scene(group: Group, groups: Sequence[Group], sentences: Sequence[Sentence], places: Map) -> list[Sentence]:
+    """The sentences that speak of an event: those that tell of it, text before title, and what follows each until another event, place or time."""
+    mine = {telling.sentence.number for telling in group}
+    others = {telling.sentence.number for other in groups if other is not group for telling in other}
+    scene: dict[int, Sentence] = {}
+    for number in sorted(mine):
+        scene[number] = sentences[number]
+        for sentence in sentences[number + 1 : number + 1 + _NEIGHBOURS]:
+            elsewhere = any(named.usable and named.scope == "elsewhere" and named.entry.kind != "country" for named in places.named[sentence.number])
+            if sentence.number in mine | others or elsewhere or sentence.title != sentences[number].title or _is_background(sentence):
+                break
+            scene[sentence.number] = sentence
+    ordered = sorted(scene.values(), key=lambda sentence: (sentence.title, sentence.number not in mine, sentence.number))
+    return ordered
+
+
+def _is_background(sentence: Sentence) -> bool:
+    return bool(sentence.having(("status.retrospective", "time.anniversary", "time.earlier_this_year", "time.last_year", "topic.trial", "topic.history")))
+
+
+class Tag(beam.PTransform[Any, Any]):
+    """Report -> Guarded(Report with its events and the lexicon version)."""
+
+    def expand(self, reports: beam.PCollection[Report]) -> Any:
+        """One guarded step."""
+        return reports | Guard("tag", _load_step, avro.encode)
+
+
+def _load_step() -> Any:
+    tagger = load_tagger()
+    return lambda report: replace(report, events=tag(report, tagger), lexicon_version=tagger.version)

@@ -1,0 +1,39 @@
+"""Records for tests of the pipeline, made from few words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pipeline.normalise import normalise
+from schemas.records import RawItem, Report
+
+START = datetime(2020, 12, 20, 18, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def raw() -> Callable[..., RawItem]:
+    """raw("id", "text", minutes=5, url=...): an item fetched so many minutes after START."""
+
+    def make(native_id: str, body: str, minutes: float = 0, source_id: str = "sample.outlet-a", **given: Any) -> RawItem:
+        item_id = hashlib.sha256(f"{source_id}\0{native_id}".encode()).hexdigest()[:32]
+        return RawItem(
+            item_id=item_id,
+            native_id=native_id,
+            source_id=source_id,
+            source_type="test",
+            body=body,
+            **{"fetched_at": START + timedelta(minutes=minutes), "mode": "live", **given},
+        )
+
+    return make
+
+
+@pytest.fixture
+def report(raw: Callable[..., RawItem]) -> Callable[..., Report]:
+    """report("id", "text", minutes=5): the normalised item."""
+    return lambda *given, **named: normalise(raw(*given, **named))
