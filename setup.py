@@ -26,7 +26,6 @@ setup(
         "inscriptis>=2.7,<3",  # HTML to text
         "msgspec>=0.20,<1",  # records in flight and in state; records to and from plain values
         "numpy>=1.26,<3",
-        "orjson>=3.10,<4",
         "pydantic>=2.9,<3",  # settings and data files
         "rich>=13.9,<16",  # tables, progress
         "trafilatura>=2.0,<3",  # articles of web pages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import tempfile
 import zipfile
 import zlib
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _BUFFER = 64 * 1024
 _STEP = 1024
+_DAMAGES = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, zstandard.ZstdError)
 _IN_MEMORY = 16 * 1024 * 1024
 
 
@@ -60,7 +62,7 @@ class _Inflated(io.RawIOBase):
         try:
             # One step at a time: what a damaged stream held before the damage is given before the error is.
             data = self._read(len(view))
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, zstandard.ZstdError) as error:
+        except _DAMAGES as error:
             raise ReadError(f"is damaged or cut short: {error}; what came before it was read") from error
         self._budget.spend(len(data))
         view[: len(data)] = data

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-import zlib
 from dataclasses import replace
 from typing import Any
 
 import feedparser
 
-from connectors._json import as_object, as_text, dumps
+from connectors._json import as_object, as_text, packed
 from connectors._origin import Origin, content_hash
 from connectors._text import Decoded, decode
 from schemas.errors import ReadError
@@ -125,7 +124,7 @@ def _item(entry: Any, feed: Any, origin: Origin, position: int) -> RawItem:
         published_raw=as_text(published),
         updated_raw=as_text(updated or (None if published else _updated(feed) or feed.get("published"))),
         publisher=origin.publisher or as_text(source.get("title")) or as_text(feed.get("publisher")) or as_text(feed.get("title")),
-        original=zlib.compress(dumps({key: value for key, value in entry.items() if not key.endswith("_parsed")})),
+        original=packed({key: value for key, value in entry.items() if not key.endswith("_parsed")}),
         archive_position=position,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from typing import Any
 
 from schemas.errors import ReadError
@@ -29,6 +30,11 @@ def loads(text: str) -> Any:
 def dumps(value: Any) -> bytes:
     """`value` as compact JSON in UTF-8; what JSON does not know is written as its string."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "replace")
+
+
+def packed(value: Any) -> bytes:
+    """`value` as JSON, zlib-compressed, for RawItem.original."""
+    return zlib.compress(dumps(value), 1)
 
 
 def as_object(value: Any) -> Json:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import html
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from connectors._json import Json, as_list, as_object, as_text, dumps
+from connectors._json import Json, as_list, as_object, as_text, dumps, packed
 from connectors._origin import Origin, content_hash
 from schemas.errors import ReadError
 from schemas.records import DeadLetter, RawItem
@@ -43,6 +42,6 @@ def _item(entry: Json, feed: Json, origin: Origin, position: int) -> RawItem:
         published_raw=published,
         updated_raw=updated,
         publisher=origin.publisher or as_text(feed.get("title")),
-        original=zlib.compress(dumps(entry)),
+        original=packed(entry),
         archive_position=position,
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors._json import Json, dumps
+from connectors._json import Json, packed
 from connectors._origin import Origin, content_hash
 from schemas.errors import ReadError
 from schemas.records import RawItem
@@ -34,7 +33,7 @@ def item(record: Json, origin: Origin, *, position: int) -> RawItem:
         publisher=_string(get("publisher"), "publisher"),
         fetched_at=_moment(get("fetched_at")),
         archive_position=position,
-        original=b"" if record.keys() <= FIELDS else zlib.compress(dumps(record)),
+        original=b"" if record.keys() <= FIELDS else packed(record),
     )
 
 

@@ -13,6 +13,8 @@ from connectors._text import decode
 from schemas.errors import ReadError
 from schemas.records import DeadLetter, RawItem
 
+_BEGINNINGS = (b"{", b"[", b"\xef\xbb\xbf")
+
 
 def items(stream: BinaryIO, origin: Origin, *, limit: int) -> Iterator[RawItem | DeadLetter]:
     """Items of each line in order; position = line number from 0. A line over `limit` bytes is a dead letter."""
@@ -29,6 +31,9 @@ def _line_items(line: bytes, origin: Origin, position: int) -> Iterator[RawItem 
     try:
         text = line.decode("utf-8-sig" if position == 0 else "utf-8")
     except UnicodeDecodeError:
+        if not line.lstrip().startswith(_BEGINNINGS):
+            yield origin.dead_letter(ReadError("is neither JSON nor UTF-8"), line, position=position)
+            return
         decoded = decode(line)
         text, origin = decoded.text, origin.read_as(decoded)
     try:

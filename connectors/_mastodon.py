@@ -15,7 +15,7 @@ from schemas.errors import ReadError
 def split(record: Json) -> list[Json] | None:
     """Single statuses of a status, a search result, a streaming event, an activity or an outbox; None where it is none of them."""
     if "account" in record and "content" in record:
-        return [record.get("reblog") or record]
+        return [as_object(record.get("reblog")) or record]
     if "event" in record and "payload" in record:
         return _of_event(record)
     if record.get("type") in ("Create", "Update", "Delete", "Announce") and "object" in record:
@@ -31,6 +31,7 @@ def fields(post: Json) -> dict[str, Any]:
     """RawItem fields of a status, a deletion or an activity. Raises ReadError where it has no id."""
     if "deleted" in post:
         return {"native_id": post["deleted"], "operation": "delete"}
+    post = _streamed(post["streamed"]) if "streamed" in post else post
     found = _activity_fields(post) if "object" in post else _status_fields(post)
     if not found["native_id"]:
         raise ReadError("is a Mastodon status without an id")
@@ -41,10 +42,12 @@ def _of_event(record: Json) -> list[Json]:
     payload = record["payload"]
     if record["event"] == "delete":
         return [{"deleted": str(payload)}]
-    if record["event"] not in ("update", "status.update"):
-        return []
-    status = loads(payload) if isinstance(payload, str) else payload
-    return split(as_object(status)) or []
+    return [{"streamed": payload}] if record["event"] in ("update", "status.update") else []
+
+
+def _streamed(payload: Any) -> Json:
+    status = as_object(loads(payload) if isinstance(payload, str) else payload)
+    return as_object(status.get("reblog")) or status
 
 
 def _status_fields(status: Json) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 from connectors import _bluesky, _line, _mastodon, _telegram, _x
-from connectors._json import Json, dumps
+from connectors._json import Json, dumps, packed
 from connectors._origin import Origin
 from schemas.errors import ReadError
 from schemas.records import DeadLetter, RawItem
@@ -27,13 +26,15 @@ PLATFORMS: dict[str, Platform] = {"bluesky": _bluesky, "mastodon": _mastodon, "t
 
 
 def items(value: Any, origin: Origin, *, position: int | None = None) -> Iterator[RawItem | DeadLetter]:
-    """Items of a JSON value of any known shape, or of an array of them; without `position` they are numbered from 0."""
-    for number, (platform, record) in enumerate(_singles(value)):
-        where = number if position is None else position
-        try:
-            yield _item(platform, record, origin, where)
-        except ReadError as error:
-            yield origin.dead_letter(error, dumps(record), position=where)
+    """Items of a JSON value of any known shape, or of an array of them; without `position` they are numbered from 0.
+
+    Raises ReadError where the value is nested too deeply.
+    """
+    try:
+        for number, (platform, record) in enumerate(_singles(value)):
+            yield _result(platform, record, origin, number if position is None else position)
+    except RecursionError as error:
+        raise ReadError("is JSON nested too deeply to be an item") from error
 
 
 def _singles(value: Any) -> Iterator[tuple[str | None, Any]]:
@@ -47,11 +48,18 @@ def _singles(value: Any) -> Iterator[tuple[str | None, Any]]:
             yield None, record
 
 
+def _result(platform: str | None, record: Any, origin: Origin, position: int) -> RawItem | DeadLetter:
+    try:
+        return _item(platform, record, origin, position)
+    except ReadError as error:
+        return origin.dead_letter(error, dumps(record), position=position)
+
+
 def _item(platform: str | None, record: Any, origin: Origin, position: int) -> RawItem:
     if platform:
         given = PLATFORMS[platform].fields(record)
         given["source_type"] = f"archive.{platform}"
-        return origin.item(**given, original=zlib.compress(dumps(record)), archive_position=position)
+        return origin.item(**given, original=packed(record), archive_position=position)
     if not isinstance(record, dict):
         raise ReadError("is JSON, but no object")
     return _line.item(record, origin, position=position)

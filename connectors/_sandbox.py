@@ -19,6 +19,9 @@ from typing import Any, BinaryIO, Self
 
 from schemas.errors import DijlaError, ReadError
 
+# A call returned, raised an error of ours, or raised something else, after which its process is not trusted any more.
+RETURNED, REFUSED, FAILED = "returned", "refused", "failed"
+
 
 class Sandbox:
     """A worker process, started at the first call and again after each death."""
@@ -41,15 +44,16 @@ class Sandbox:
         try:
             pickle.dump((function, args), worker.stdin)
             worker.stdin.flush()
-            done, value = pickle.load(worker.stdout)  # noqa: S301 - from our own code
+            outcome, value = pickle.load(worker.stdout)  # noqa: S301 - from our own code
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
-            raise ReadError(self._epitaph(worker.wait())) from error
-        finally:
-            if worker.poll() is not None:
-                self.close()
-        if not done:
-            raise value
-        return value
+            status = worker.wait()
+            self.close()
+            raise ReadError(self._epitaph(status)) from error
+        if outcome == RETURNED:
+            return value
+        if outcome == FAILED:
+            self.close()
+        raise value
 
     def close(self) -> None:
         """End the worker."""
@@ -75,18 +79,15 @@ class Sandbox:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO, cpu_seconds: int) -> None:
-    """Answer calls until `requests` ends; a call that exhausts the memory is the last one."""
+    """Answer calls until `requests` ends."""
     while True:
         try:
             function, args = pickle.load(requests)  # noqa: S301 - from our own code
         except EOFError:
             return
         _grant(cpu_seconds)
-        answer = _run(function, args)
-        pickle.dump(answer, answers)
+        pickle.dump(_run(function, args), answers)
         answers.flush()
-        if isinstance(answer[1], ReadError) and isinstance(answer[1].__cause__, MemoryError):
-            return
 
 
 def _grant(cpu_seconds: int) -> None:
@@ -95,14 +96,14 @@ def _grant(cpu_seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (used + cpu_seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
-def _run(function: str, args: tuple[Any, ...]) -> tuple[bool, Any]:
+def _run(function: str, args: tuple[Any, ...]) -> tuple[str, Any]:
     module, _, name = function.partition(":")
     try:
-        return True, getattr(importlib.import_module(module), name)(*args)
+        return RETURNED, getattr(importlib.import_module(module), name)(*args)
     except DijlaError as error:
-        return False, error
+        return REFUSED, error
     except Exception as error:  # noqa: BLE001 - the edge of a process: whatever a third-party parser raises is an answer
-        return False, ReadError(f"made the parser fail: {type(error).__name__}: {error}")
+        return FAILED, ReadError(f"made the parser fail: {type(error).__name__}: {error}")
 
 
 def main() -> None:

@@ -31,12 +31,10 @@ ENDINGS = {
     ".gz": "gz",
     ".zst": "zst",
 }
-_MARKUP = re.compile(
-    rb"\A.{0,4}?\s*(?:<[?!][^<]*|<!--.*?-->|\s)*<(?P<root>html|(?:\w+:)?rss|(?:\w+:)?rdf|(?:\w+:)?feed)\b", re.IGNORECASE | re.DOTALL
-)
-_DOCTYPE_HTML = re.compile(rb"\A\W{0,4}<!doctype html", re.IGNORECASE)
-_JSON = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:window\.YTD\.[\w.]+\s*=\s*)?[\[{]")
-_LINES = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*\{[^\n]*\}\s*\n\s*\{")
+_NAME = re.compile(rb"<(?:\w+:)?(\w+)")
+_JSON = re.compile(rb"(?:window\.YTD\.[\w.]+\s*=\s*)?[\[{]")
+_FEED_ROOTS = (b"rss", b"rdf", b"feed")
+_SPACE = b"\xef\xbb\xbf \t\r\n"
 _HEAD = 4096
 
 
@@ -54,13 +52,34 @@ def shape_of(head: bytes, name: str) -> str:
 
 
 def _by_content(head: bytes) -> str | None:
-    match = _MARKUP.match(head)
-    if _DOCTYPE_HTML.match(head) or (match and match["root"].lower() == b"html"):
-        return "html"
-    if match:
-        return "feed"
+    head = head.lstrip(_SPACE)
+    if head.startswith(b"<"):
+        return _markup(_root(head).lower(), head)
     if head.startswith(b"From "):
         return "mbox"
     if _JSON.match(head):
-        return "lines" if _LINES.match(head) else "json"
+        return "lines" if _is_lines(head) else "json"
     return None
+
+
+def _markup(root: bytes, head: bytes) -> str | None:
+    if root in _FEED_ROOTS:
+        return "feed"
+    return "html" if root == b"html" or head[:14].lower() == b"<!doctype html" else None
+
+
+def _root(head: bytes) -> bytes:
+    """Name of the root element; empty where there is none yet."""
+    at = 0
+    while at >= 0:
+        if match := _NAME.match(head, at):
+            return match[1]
+        if head.startswith(b"<!--", at):
+            at = head.find(b"-->", at)
+        at = head.find(b"<", at + 1) if at >= 0 else at
+    return b""
+
+
+def _is_lines(head: bytes) -> bool:
+    first, _, rest = head.partition(b"\n")
+    return first.rstrip().endswith(b"}") and rest.lstrip().startswith(b"{")

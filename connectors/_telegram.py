@@ -14,9 +14,11 @@ _UPDATES = ("channel_post", "edited_channel_post", "message", "edited_message")
 
 
 def split(record: Json) -> list[Json] | None:
-    """Single messages of an update, an answer of getUpdates, or an export; None where it is none of them."""
+    """Single messages of a message, an update, an answer of getUpdates, or an export; None where it is none of them."""
     if "update_id" in record:
         return [{"message": record[kind], "edited": kind.startswith("edited")} for kind in _UPDATES if isinstance(record.get(kind), dict)]
+    if "message_id" in record and "chat" in record:
+        return [{"message": record, "edited": "edit_date" in record}]
     if isinstance(record.get("messages"), list) and "type" in record and "id" in record:
         return _of_export(record)
     chats, updates = as_list(as_object(record.get("chats")).get("list")), as_list(record.get("result"))

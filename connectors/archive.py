@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import io
 import os
@@ -52,7 +53,7 @@ def read(paths: Sequence[Path], *, now: datetime, mode: str = "replay", limits: 
 def find(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """Files at and below `paths` with their names: relative to the folder given, or the file's own name where a file is given."""
     for path in paths:
-        if path.is_dir():
+        if _is_folder(path):
             yield from ((file, _printable(os.path.relpath(file, path))) for file in _walk(path, ()))
         else:
             yield path, _printable(path.name)
@@ -70,10 +71,15 @@ def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
     for path in paths:
         if path.name.startswith(_SKIPPED):
             continue
-        if path.is_dir():
+        if _is_folder(path):
             yield from _walk(path, (*above, here))
         else:
             yield path
+
+
+def _is_folder(path: Path) -> bool:
+    # Path.is_dir() raises where the folder above may not be searched.
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _printable(name: str) -> str:
@@ -140,7 +146,7 @@ class _Reading:
                 for payload in _warc.payloads(stream, origin):
                     yield from self._member(paid(payload.stream, self._budget), payload.name, payload.origin, depth + 1)
             case "lines":
-                yield from _lines.items(stream, origin, limit=self._limits.item_bytes)
+                yield from _lines.items(self._in_utf8(stream), origin, limit=self._limits.item_bytes)
             case "mbox":
                 for position, message in enumerate(_mail.messages(stream, self._limits.item_bytes)):
                     shape = "mail" if len(message) <= self._limits.item_bytes else "oversized"
@@ -151,6 +157,11 @@ class _Reading:
                 whole_is_item = shape in ("text", "html", "mail")
                 limit = self._limits.item_bytes if whole_is_item else self._limits.document_bytes
                 yield from self._document(shape, read_document(stream, limit), origin)
+
+    def _in_utf8(self, stream: io.BufferedReader) -> BinaryIO:
+        if not stream.peek(2).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return stream
+        return io.BytesIO(decode(read_document(stream, self._limits.document_bytes)).text.encode())
 
     def _member(self, opened: io.BufferedReader | ReadError, name: str, origin: Origin, depth: int) -> Results:
         head = b""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-import orjson
+import msgspec
 
 from pipeline.language import with_language
 from pipeline.normalise import normalise
@@ -78,8 +78,8 @@ def _object(line: bytes) -> Json:
 
 def _line(answer: Json) -> bytes:
     try:
-        return orjson.dumps(answer) + b"\n"
-    except TypeError:  # an id with lone surrogates or beyond 64 bits is echoed escaped, as it came
+        return msgspec.json.encode(answer) + b"\n"
+    except UnicodeEncodeError:  # an id with lone surrogates is echoed escaped, as it came
         return json.dumps(answer).encode() + b"\n"
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pipeline.matcher import Hit
 from pipeline.reading import Sentence
 
-_KINDS = {"killed": ("harm.killed", "harm.kills"), "injured": ("harm.injured", "harm.injures")}
+_KINDS = {"killed": ("harm.killed", "harm.kills", "act.find_body"), "injured": ("harm.injured", "harm.injures")}
 _HARM = frozenset(concept for concepts in _KINDS.values() for concept in concepts)
 _NONE = {"killed": ("harm.no_casualties", "harm.no_killed"), "injured": ("harm.no_casualties", "harm.no_injured")}
 _VAGUE = {"quantity.dozens": 24, "quantity.scores": 40, "quantity.hundreds": 200, "quantity.several": 2}
-_NOT_PEOPLE = ("weapon.", "act.", "event.", "time.", "distance.")
+_THINGS = ("weapon.", "act.", "event.", "time.years", "time.months", "time.weeks", "time.days", "time.hours", "distance.")
+_PEOPLE = ("person.any",)
+_PART_OF, _OF_PEOPLE = " of ", (" of them", " of its", " of his", " of their", " of whom")
 _LEFT, _RIGHT, _PERSON = 60, 30, 25
 
 
@@ -44,27 +46,45 @@ def casualties(sentence: Sentence, view: str) -> list[Count]:
 
 def _people(sentence: Sentence, view: str) -> list[Hit]:
     """The numbers that can count people: no years, dates, hours, distances, ages or weapons, none behind "including"."""
-    hits, kept = sentence.hits, []
-    for index, hit in enumerate(hits):
-        vague = hit.has(_VAGUE)
-        if hit.number is None and not vague and "quantity.one" not in hit.concepts:
-            continue
-        following = next((h for h in hits[index + 1 : index + 3] if h.start - hit.end <= 2), None)
-        before = hits[index - 1] if index else None
-        if following is not None and (following.month or any(concept.startswith(_NOT_PEOPLE) for concept in following.concepts)):
-            continue
-        if before is not None and hit.start - before.end <= 2 and (before.month or "quantity.including" in before.concepts):
-            continue
-        if "quantity.one" in hit.concepts and not any("person.any" in h.concepts and h.start - hit.end <= _PERSON for h in hits[index + 1 : index + 4]):
-            continue
-        if hit.number is not None and 1900 <= hit.number <= 2100 and hit.end - hit.start == 4 and not _people_follow(hit, hits[index + 1 : index + 3]):
-            continue
-        kept.append(hit)
-    return kept
+    return [hit for index, hit in enumerate(sentence.hits) if _counts_people(hit, sentence.hits[:index], sentence.hits[index + 1 :], view)]
 
 
-def _people_follow(number: Hit, following: Sequence[Hit]) -> bool:
-    return any("person.any" in hit.concepts and hit.start - number.end <= 2 for hit in following)
+def _counts_people(hit: Hit, before: Sequence[Hit], behind: Sequence[Hit], view: str) -> bool:
+    if "quantity.one" in hit.concepts:
+        return _is_one_person(hit, behind)
+    if hit.number is None:
+        return hit.has(_VAGUE)
+    following = next((other for other in behind[:2] if other.start - hit.end <= 2), None)
+    previous = before[-1] if before and hit.start - before[-1].end <= 2 else None
+    if following is not None and (following.month or following.number is not None or _is_thing(following)):
+        return False
+    if previous is not None and (previous.month or "quantity.including" in previous.concepts):
+        return False
+    if view.startswith(_PART_OF, hit.end) and not view.startswith(_OF_PEOPLE, hit.end):
+        return hit.number > 1
+    return not _is_clock_or_year(hit, following, view)
+
+
+def _is_one_person(hit: Hit, behind: Sequence[Hit]) -> bool:
+    """Whether an article stands before a word for a person, with nothing counted or done in between."""
+    for other in behind[:3]:
+        if other.start - hit.end > _PERSON or other.number is not None or (other.has(_HARM) and not other.has(_PEOPLE)):
+            return False
+        if other.has(_PEOPLE):
+            return True
+    return False
+
+
+def _is_thing(hit: Hit) -> bool:
+    return not hit.has((*_HARM, *_PEOPLE)) and any(concept.startswith(_THINGS) for concept in hit.concepts)
+
+
+def _is_clock_or_year(hit: Hit, following: Hit | None, view: str) -> bool:
+    written = view[hit.start : hit.end]
+    if not written.isdigit() or len(written) < 3 or (following is not None and following.has(_PEOPLE)):
+        return False
+    clock = len(written) == 4 and int(written[2:]) < 60 and int(written) < 2400 and view[: hit.start].rstrip().endswith(("at", "around", "between", "and", "about"))
+    return written[0] == "0" or clock or (len(written) == 4 and 1900 <= int(written) <= 2100)
 
 
 def _counted(harm: Hit, harms: Sequence[Hit], numbers: Sequence[Hit], sentence: Sentence, view: str) -> list[Hit]:

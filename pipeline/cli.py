@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import orjson
 
 from schemas.errors import DijlaError, UsageError
 
@@ -84,7 +84,7 @@ def replay(paths: tuple[Path, ...], out: Path, formats: str, slice_items: int, a
     with Progress(hidden=as_json) as progress:
         summary = run(records, out, settings, jsonl=formats == "jsonl", on_read=progress.read, on_done=progress.done)
     if as_json:
-        click.echo(orjson.dumps(replay_as_json(summary, out), option=orjson.OPT_INDENT_2))
+        click.echo(json.dumps(replay_as_json(summary, out), ensure_ascii=False, indent=2))
     else:
         print_replay(summary, out)
     _exit(Exit.DEAD_LETTERS if summary.dead_letters else Exit.DONE)
@@ -118,3 +118,7 @@ def analyse() -> None:
 
 def _exit(status: Exit) -> None:
     click.get_current_context().exit(status)
+
+
+if __name__ == "__main__":
+    main()

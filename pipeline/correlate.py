@@ -143,7 +143,7 @@ class Correlate(beam.PTransform[Any, Any]):
             | "SendReports" >> BatchByKey(_route)
             | "FoldReports" >> FoldInOrder(fold, hold=self.settings.hold, carried=self.carried)
         )
-        kinds = folded.outputs | "ByKind" >> beam.Partition(lambda record, _: isinstance(record, DeadLetter), 2)
+        kinds = folded.outputs | "ByKind" >> beam.Partition(lambda record, _: int(isinstance(record, DeadLetter)), 2)
         return Correlated(kinds[0], kinds[1], folded.cells)
 
 
@@ -152,6 +152,10 @@ def concerns(report: Report) -> bool:
     return report.item_revision > 0 or report.operation == "delete" or any(relevant(event) for event in report.events)
 
 
+def slim(report: Report) -> Report:
+    """The report without its text: what correlation needs, with a headline."""
+    return replace(report, title=report.title or " ".join(report.text[:_HEADLINE].split()), text="", quotes=())
+
+
 def _route(report: Report) -> Iterator[tuple[int, Element]]:
-    slim = replace(report, title=report.title or " ".join(report.text[:_HEADLINE].split()), text="", quotes=())
-    yield _REGION, (micros(report.first_seen), bytes.fromhex(report.item_id) + pack(slim))
+    yield _REGION, (micros(report.first_seen), bytes.fromhex(report.item_id) + pack(slim(report)))

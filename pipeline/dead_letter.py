@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 
+from pipeline.metrics import failed
 from schemas.records import DeadLetter
 
 PAYLOAD_LIMIT = 65_536
@@ -65,6 +66,7 @@ class _Guard(beam.DoFn):
         try:
             result = self.step(element)
         except Exception as error:  # the edge of a stage: whatever one record does to it, the others flow on
+            failed(self.stage).inc()
             letter = dead_letter(self.stage, error, self.payload(element), datetime.now(UTC))
             yield beam.pvalue.TaggedOutput("dead", letter)
         else:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.fold_in_order import CELLS, BatchByKey, Cells, Element, FoldInOrder, Message, messages, unpack_elements
+from pipeline.metrics import joined
 from pipeline.packing import pack, unpacker
 from pipeline.settings import Settings
 from schemas.records import Report
@@ -176,7 +177,12 @@ class Deduplicate(beam.PTransform[Any, Any]):
         bodies = reports | "SendBodies" >> BatchByKey(partial(_route_body, shards=shards))
         folded.outputs.element_type = Message
         rejoined = (bodies, folded.outputs) | beam.Flatten() | "Rejoin" >> FoldInOrder(rejoin, hold=hold)
-        return Deduplicated(rejoined.outputs, folded.cells)
+        return Deduplicated(rejoined.outputs | "Count" >> beam.Map(_counted), folded.cells)
+
+
+def _counted(report: Report) -> Report:
+    joined(report.story_layer).inc()
+    return report
 
 
 def _route_references(report: Report, shards: int) -> Iterator[tuple[int, Element]]:

@@ -117,9 +117,9 @@ def _place(group: Group, notes: Notes) -> Bound | None:
 def _record(bound: Bound | None) -> Place | None:
     if bound is None:
         return None
-    place = bound.named.entry.place()
+    place = replace(bound.named.entry.place(), scope=bound.named.scope)
     if bound.named.verdict == "near":
-        return replace(place, scope=bound.named.scope, latitude=None, longitude=None, geo_precision=None, district=None)
+        return replace(place, latitude=None, longitude=None, geo_precision=None, district=None)
     return place
 
 
@@ -145,7 +145,7 @@ def _first_count(kind: str, type: str, scene: Sequence[Sentence], reading: Readi
 
 def _projectiles(type: str, scene: Sequence[Sentence], notes: Notes) -> dict[str, int | None]:
     """The fewest that are stated, and the most where every statement is closed."""
-    found = [count for sentence in scene for count in projectiles(sentence)] if type in ("rocket_mortar_attack", "drone_attack") else []
+    found = projectiles(scene) if type in ("rocket_mortar_attack", "drone_attack") else []
     if not found:
         return {"projectiles_min": None, "projectiles_max": None}
     notes.note("slot.projectiles", *found)
@@ -176,7 +176,7 @@ def _weapon(type: str, group: Group, scene: Sequence[Sentence], notes: Notes) ->
     """The rule's own weapon, sharpened by the most telling one that the event's sentences name."""
     primary = [telling for telling in group if telling.rule.type == type]
     for sentence in _unique(telling.sentence for telling in primary):
-        if slot := next(weapons(sentence, type), None):
+        if slot := next(weapons(sentence), None):
             notes.note("slot.weapon", slot)
             return slot.value
     for telling in primary:
@@ -184,7 +184,7 @@ def _weapon(type: str, group: Group, scene: Sequence[Sentence], notes: Notes) ->
             notes.note("slot.weapon", telling.trigger)
             return telling.rule.weapon
     for sentence in scene:
-        if slot := next(weapons(sentence, type), None):
+        if slot := next(weapons(sentence), None):
             notes.note("slot.weapon", slot)
             return slot.value
     return "unknown"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.gazetteer import Entry
 from pipeline.matcher import Hit
@@ -13,10 +13,13 @@ from pipeline.reading import Reading, Sentence
 HERE = ("city", "belt", "near")
 _DATELINE_END = re.compile(r"\s?[-–—]{1,3}\s|[–—]|:\s|\)\s")
 _DATELINE_LENGTH = 90
+_CONTAINED = re.compile(r"[ ,]*(?:(?:city|town|area|district|neighbou?rhood|region|quarter|province|governorate|in|of)[ ,]+){0,2}(?:(?:central|eastern|western|northern|southern)[ ,]+)?")
 _COMMA = 25
 _OTHER_CLAUSE = 200
 _COUNTRY = 80
-_BACK = 3
+_BACK = 2
+_LEAD = 4
+_ARTICLE = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Named:
     hit: Hit
     entry: Entry
     verdict: str
+    inside: bool = False
+    """Whether the text itself puts it in the city: "Arab Jabour, Baghdad"."""
 
     @property
     def usable(self) -> bool:
@@ -35,7 +40,9 @@ class Named:
     @property
     def scope(self) -> str:
         """city, belt, near, elsewhere or unknown."""
-        return "near" if self.verdict == "near" and self.entry.scope == "city" else "elsewhere" if self.verdict == "near" else self.entry.scope
+        if self.verdict == "near":
+            return "near" if self.entry.scope == "city" else "elsewhere"
+        return "city" if self.inside else self.entry.scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +65,38 @@ class Map:
         for sentence, hit, found in entries:
             entry = next((entry for entry in found if here or not entry.needs), found[0])
             self.named[sentence.number].append(Named(hit, entry, self._verdict(sentence, hit, entry, here)))
+        for all_named in self.named.values():
+            self._contain(all_named)
+
+    def _contain(self, all_named: list[Named]) -> None:
+        """ "Mansour, Baghdad" is in the city; "Mansour, Mosul" is none of ours: a name that others behind it contain."""
+        for index in reversed(range(len(all_named) - 1)):
+            inner, outer = all_named[index], all_named[index + 1]
+            if not inner.usable or inner.entry.scope not in ("city", "belt") or not _CONTAINED.fullmatch(self._view[inner.hit.end : outer.hit.start]):
+                continue
+            if outer.scope == "elsewhere" and outer.entry.kind in ("city", "governorate", "country") and outer.usable:
+                all_named[index] = replace(inner, verdict="namesake")
+            elif inner.entry.scope == "belt" and outer.entry.name == "Baghdad" and outer.usable:
+                all_named[index] = replace(inner, inside=True)
 
     def bind(self, sentence: Sentence, trigger: Hit) -> Bound | None:
         """Same clause, else same sentence, else the sentences before it, the title, the lead, and at last the dateline."""
-        if (named := self._nearest(sentence, trigger)) is not None:
+        named = self._nearest(sentence, trigger)
+        if named is not None and named.scope != "unknown":
             return Bound(named, "clause" if sentence.clause(named.hit) == sentence.clause(trigger) else "sentence")
         for before in reversed(self._sentences[max(0, sentence.number - _BACK) : sentence.number]):
             same_voice = before.quote is sentence.quote and before.title == sentence.title
             if same_voice and (first := self._first(before)):
                 return Bound(first, "context")
-        for how, others in (("title", [s for s in self._sentences if s.title]), ("lead", [s for s in self._sentences if not s.title][:2])):
-            for other in others:
-                if first := self._first(other):
-                    return Bound(first, how)
-        dateline = next((named for all_named in self.named.values() for named in all_named if named.verdict == "dateline"), None)
-        return Bound(dateline, "dateline") if dateline else None
+        if sentence.number < _LEAD:
+            for how, others in (("title", [s for s in self._sentences if s.title]), ("lead", [s for s in self._sentences if not s.title][:2])):
+                for other in others:
+                    if first := self._first(other):
+                        return Bound(first, how)
+            dateline = next((named for all_named in self.named.values() for named in all_named if named.verdict == "dateline"), None)
+            if dateline:
+                return Bound(dateline, "dateline")
+        return Bound(named, "sentence") if named else None
 
     def _first(self, sentence: Sentence) -> Named | None:
         """The place of a sentence as a whole: its most exact one near Baghdad unless another city comes first."""
@@ -111,14 +135,29 @@ class Map:
             return "not_before"
         if self._is_dateline(sentence, hit):
             return "dateline"
-        neighbours = {concept: other for other in sentence.hits for concept in other.concepts if other is not hit and _touches(other, hit)}
-        if "place.origin" in neighbours or "place.outside" in neighbours:
-            return "origin"
-        if "place.metonym" in neighbours and neighbours["place.metonym"].start >= hit.end and (entry.precision or 3) == 3:
+        if (entry.precision or 3) == 3 and self._speaks(sentence, hit):
             return "metonym"
-        if any(concept in neighbours and neighbours[concept].end <= hit.start for concept in ("distance.direction", "distance.from")):
-            return "near"
-        return "place"
+        leading = self._leading(sentence, hit)
+        if leading & {"place.origin", "place.outside"}:
+            return "origin"
+        return "near" if leading & {"distance.direction", "distance.from"} else "place"
+
+    def _leading(self, sentence: Sentence, hit: Hit) -> set[str]:
+        """What the words directly before a name mean, an article or "the capital" aside."""
+        concepts: set[str] = set()
+        for other in sentence.hits:
+            if other.end <= hit.start and hit.start - other.end <= _ARTICLE and len(self._view[other.end : hit.start].split()) <= 2:
+                if not any(other.end <= between.start and between.end <= hit.start and between.places for between in sentence.hits):
+                    gap = self._view[other.end : hit.start].strip()
+                    concepts |= other.concepts if gap in ("", "the", "la", "capital", "the capital", "la capitale") else set()
+        return concepts
+
+    def _speaks(self, sentence: Sentence, hit: Hit) -> bool:
+        """Whether a capital stands for its government: "Baghdad said", "Baghdad's decision"; not "a blast in Baghdad said to be"."""
+        if "place.inside" in self._leading(sentence, hit):
+            return False
+        behind = next((other for other in sentence.hits if other.start >= hit.end), None)
+        return behind is not None and "place.metonym" in behind.concepts and not self._view[hit.end : behind.start].strip()
 
     def _is_dateline(self, sentence: Sentence, hit: Hit) -> bool:
         """Whether the hit stands before the dash of "BAGHDAD, March 1 (Agency) -" at the head of a paragraph of the text."""
@@ -129,8 +168,3 @@ class Map:
             return False
         head = re.sub(r"\([^)]*\)?", " ", self._folded[sentence.start : end.start()])
         return len(re.findall(r"[^\W\d]+", head)) <= 4
-
-
-def _touches(other: Hit, hit: Hit) -> bool:
-    gap = other.start - hit.end if other.start >= hit.end else hit.start - other.end
-    return 0 <= gap <= 5

@@ -15,9 +15,12 @@ WRITTEN = {
     "events": "events_written",  # revisions of events that reached their sink
     "dead-letters": "dead_letters_written",  # dead letters that reached their sink
 }
-REPEATS = "repeats_dropped"  # items polled again, unchanged: dropped
-COPIES = "copies_joined"  # reports joined to an older story by URL or text
-EDITS = "edits_joined"  # newer versions of a known item
+JOINED = {
+    "none": "stories_opened",  # reports that nobody told before
+    "edit": "edits_joined",  # newer versions of a known item
+    "url": "same_url_joined",  # reports under the address of an older one
+    "text": "same_text_joined",  # reports in the words of an older one
+}
 
 
 @cache
@@ -29,6 +32,16 @@ def counter(name: str) -> Metrics.DelegatingCounter:
 def written(folder: str) -> Metrics.DelegatingCounter:
     """The counter of records that reached the sink of that folder."""
     return counter(WRITTEN[folder])
+
+
+def failed(stage: str) -> Metrics.DelegatingCounter:
+    """The counter of records that this stage could not process."""
+    return counter(f"dead_letters_{stage}")
+
+
+def joined(layer: str) -> Metrics.DelegatingCounter:
+    """The counter of reports that this layer of deduplication joined to a story."""
+    return counter(JOINED[layer])
 
 
 def counts(result: PipelineResult) -> dict[str, int]:

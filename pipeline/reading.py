@@ -11,6 +11,7 @@ from pipeline.clauses import clause_of, clause_starts, sentences
 from pipeline.folding import Folded, fold
 from pipeline.lexicon import matching_view
 from pipeline.matcher import Hit, Matcher
+from pipeline.numbers import joined
 from schemas.records import Evidence, QuotedPost, Report
 
 MAX_CHARACTERS = 100_000
@@ -80,7 +81,7 @@ class Reading:
             for match in _DIGITS.finditer(self.view)
             if match.start() not in taken
         ]
-        return sorted(hits + digits, key=lambda hit: (hit.start, hit.end))
+        return joined(sorted(hits + digits, key=lambda hit: (hit.start, hit.end)), self.view)
 
     def _divided(self, spans: Iterable[tuple[int, int]], hits: list[Hit]) -> Iterable[Sentence]:
         text, position, paragraph, before = self.folded.text, 0, 0, 0

@@ -72,7 +72,8 @@ def print_replay(summary: Summary, out: Path) -> None:
         console.print(_dead_letter_table(list(read_files(out, DEAD_LETTERS))[:_SHOWN]))
     counters = summary.counters
     console.print(
-        f"{summary.items} items: {counters['reports_written']} reports, {counters['repeats_dropped']} repeats dropped, "
+        f"{summary.items} items: {counters['reports_written']} reports ({counters['edits_joined']} edits, "
+        f"{counters['same_url_joined'] + counters['same_text_joined']} copies), {summary.repeats} repeats dropped, "
         f"{len(events)} events in {counters['events_written']} revisions, {summary.dead_letters} dead letters"
     )
     for family in (REPORTS, EVENTS, DEAD_LETTERS):

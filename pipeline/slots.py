@@ -49,9 +49,10 @@ class Projectiles:
     high: int | None
     start: int
     end: int
+    vague: bool
 
 
-def weapons(sentence: Sentence, type: str) -> Iterator[Slot]:
+def weapons(sentence: Sentence) -> Iterator[Slot]:
     """Weapons that a sentence names, the most telling first."""
     for concept, name in WEAPONS.items():
         yield from (Slot(name, hit.start, hit.end) for hit in sentence.having((concept,)))
@@ -78,8 +79,13 @@ def actors(sentence: Sentence) -> Iterator[tuple[str, Slot]]:
                 yield "alleged", slot
 
 
-def projectiles(sentence: Sentence) -> Iterator[Projectiles]:
-    """Numbers directly before a projectile."""
+def projectiles(scene: Sequence[Sentence]) -> list[Projectiles]:
+    """Numbers directly before a projectile; "several" and "dozens" only where nothing says it better."""
+    found = [count for sentence in scene for count in _projectiles(sentence)]
+    return [count for count in found if not count.vague] or found
+
+
+def _projectiles(sentence: Sentence) -> Iterator[Projectiles]:
     for weapon in sentence.having(_PROJECTILES):
         for index, hit in enumerate(sentence.hits):
             if not 0 < weapon.start - hit.end <= _NO_PROJECTILES or (hit.number is None and not hit.has(_VAGUE)):
@@ -88,7 +94,7 @@ def projectiles(sentence: Sentence) -> Iterator[Projectiles]:
             least = before is not None and "quantity.at_least" in before.concepts and hit.start - before.end <= 2
             low = hit.number if hit.number is not None else next(value for concept, value in _VAGUE.items() if concept in hit.concepts)
             open_ = least or hit.number is None
-            yield Projectiles(low, None if open_ else low, before.start if before and least else hit.start, weapon.end)
+            yield Projectiles(low, None if open_ else low, before.start if before and least else hit.start, weapon.end, hit.number is None)
 
 
 def damage(sentences: Sequence[Sentence]) -> Slot | None:

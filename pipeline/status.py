@@ -17,7 +17,9 @@ DROPPED = ("negated", "accident", "topic")
 
 STALE_DAYS = 3
 _TOPICS = tuple(f"topic.{name}" for name in ("sport", "space", "market", "film", "game", "weather", "medicine", "figurative", "traffic"))
-_PAST_TOPICS = ("topic.trial", "topic.history", "topic.summary", "time.anniversary", "status.retrospective")
+_PAST_TOPICS = ("topic.trial", "topic.history", "topic.summary")
+_TOLL = ("harm.killed", "harm.kills", "harm.injured", "harm.injures")
+_NO_ACCIDENT = ("weapon.car_bomb", "weapon.suicide_vest", "weapon.ied", "weapon.sticky_ied", "weapon.rocket", "weapon.mortar", "weapon.firearm", "weapon.drone")
 _REACH = 60
 
 
@@ -34,15 +36,15 @@ def judge(sentence: Sentence, trigger: Hit, times: Sequence[Moment], *, rule_sta
     """The status of an event that `trigger` tells of; `times` are those of its sentence, `lead` whether it stands at the head of the report."""
     guards = sentence.having
     clause = [hit for hit in sentence.hits if sentence.clause(hit) == sentence.clause(trigger)]
-    if topic := _first(guards(_TOPICS)):
+    if (topic := _first(guards(_TOPICS))) and not guards(_TOLL):
         return Verdict("topic", topic)
-    if accident := _first(guards(("status.accident",))):
+    if (accident := _first(guards(("status.accident",)))) and not guards(_NO_ACCIDENT):
         return Verdict("accident", accident)
     if negation := _first(_before(clause, "status.negated", trigger, 25)):
         return Verdict("negated", negation)
     if drill := _first(guards(("status.drill",))):
         return Verdict("drill", drill)
-    if past := _first(guards(_PAST_TOPICS)):
+    if past := _first([*guards(_PAST_TOPICS), *_before(clause, "status.retrospective", trigger, _REACH), *_anniversary(clause, trigger)]):
         return Verdict("retrospective", past)
     if old := _old(times, trigger, lead):
         return Verdict("retrospective", moment=old)
@@ -54,6 +56,11 @@ def judge(sentence: Sentence, trigger: Hit, times: Sequence[Moment], *, rule_sta
         if hit := _first(guards(concepts)):
             return Verdict(status, hit)
     return Verdict(rule_status or "reported", trigger if rule_status else None)
+
+
+def _anniversary(clause: Sequence[Hit], trigger: Hit) -> list[Hit]:
+    """The anniversary of the event, not an event on an anniversary."""
+    return [hit for hit in _before(clause, "time.anniversary", trigger, _REACH) if hit.end <= trigger.start]
 
 
 def _old(times: Sequence[Moment], trigger: Hit, lead: bool) -> Moment | None:

@@ -178,7 +178,7 @@ class Tag(beam.PTransform[Any, Any]):
 
     def expand(self, reports: beam.PCollection[Report]) -> Any:
         """One guarded step."""
-        return reports | Guard("tag", _load_step, avro.encode)
+        return reports | Guard("tag", _load_step, avro.encode_single_object)
 
 
 def _load_step() -> Any:

@@ -67,6 +67,8 @@ def _of_one_event(group: Group, telling: Telling) -> bool:
     same_standing = telling.current if group[0].current else telling.verdict.status == group[0].verdict.status
     if not same_standing or not _same_place(group, telling):
         return False
+    if not telling.current:
+        return telling.rule.type == group[0].rule.type and _same_day(group, telling)
     if any(telling.sentence is known.sentence for known in group):
         return True
     return _alike({known.rule.type for known in group}, telling.rule.type) and _same_day(group, telling)

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any, TypeAlias, TypeVar
 
 import fastavro
-from fastavro.schema import SchemaParseException, UnknownType, to_parsing_canonical_form
+from fastavro.schema import SchemaParseException, UnknownType
 
 from schemas.errors import DataFileError, SchemaError
 from schemas.records import DeadLetter, Event, RawItem, Report
@@ -19,20 +19,6 @@ Record: TypeAlias = RawItem | Report | Event | DeadLetter
 RecordT = TypeVar("RecordT", bound=Record)
 
 RECORDS: Mapping[str, type[Record]] = {"raw_item": RawItem, "report": Report, "event": Event, "dead_letter": DeadLetter}
-
-_EMPTY = 0xC15D213AA4D7A795
-
-
-def _rabin_table() -> list[int]:
-    table = []
-    for value in range(256):
-        for _ in range(8):
-            value = (value >> 1) ^ (_EMPTY if value & 1 else 0)
-        table.append(value)
-    return table
-
-
-_TABLE = _rabin_table()
 
 
 def load(text: str, *, where: str) -> Schema:
@@ -81,10 +67,8 @@ def fingerprint(schema: Schema) -> bytes:
 
     Source: Avro 1.12 specification, "Schema Fingerprints".
     """
-    crc = _EMPTY
-    for byte in to_parsing_canonical_form(parse(schema)).encode():
-        crc = (crc >> 8) ^ _TABLE[(crc ^ byte) & 0xFF]
-    return crc.to_bytes(8, "little")
+    canonical = fastavro.schema.to_parsing_canonical_form(parse(schema))
+    return bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
 
 
 @cache

@@ -1,88 +1,78 @@
-"""Records to bytes and back, one by one: plain Avro, single-object encoding, the Confluent wire format."""
+"""Records to bytes and back, one by one: plain Avro, single-object encoding, the Confluent wire format; and JSON."""
 
 from __future__ import annotations
 
 import io
 import struct
 from collections.abc import Callable, Mapping
-from functools import cache, partial
-from typing import Any, cast
+from functools import cache
+from typing import Any, BinaryIO
 
 import fastavro
+import msgspec
 from fastavro.read import SchemaResolutionError
 
-from schemas.codec import Read, Write, compile_codec
-from schemas.compatibility import read_problems
-from schemas.definitions import RECORDS, Record, RecordT, Schema, definition, fingerprint, parse, released, schema
+from schemas.definitions import RECORDS, Record, RecordT, Schema, fingerprint, parse, released, schema
 from schemas.errors import SchemaError
-from schemas.plain import from_plain
+from schemas.plain import AVRO_TYPES, exact, from_plain
+from schemas.resolution import read_problems
 
 SINGLE_OBJECT = b"\xc3\x01"
 _CONFLUENT = struct.Struct(">bI")
-_UNREADABLE = (SchemaResolutionError, EOFError, ValueError, TypeError, KeyError, IndexError, OverflowError, struct.error)
+_UNREADABLE = (SchemaResolutionError, EOFError, ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError)
 
-
-_CODECS: Mapping[type, tuple[Write, Read]] = {cls: compile_codec(definition(cls)) for cls in RECORDS.values()}
-_CURRENT: Mapping[type, bytes] = {cls: fingerprint(schema(cls)) for cls in RECORDS.values()}
+CURRENT: Mapping[type, bytes] = {cls: fingerprint(schema(cls)) for cls in RECORDS.values()}
+"""The fingerprint of each class's current schema."""
 
 
 @cache
 def known_writers() -> Mapping[bytes, Schema]:
     """The current and every released schema, parsed, by fingerprint."""
     known = {fingerprint(old): parse(old) for versions in released().values() for old in versions}
-    return known | {_CURRENT[cls]: schema(cls) for cls in RECORDS.values()}
+    return known | {CURRENT[cls]: schema(cls) for cls in RECORDS.values()}
 
 
 def encode(record: Record) -> bytes:
     """Schemaless Avro of a record in its current schema. Raises SchemaError naming the field that does not fit."""
-    parts: list[bytes] = []
-    _CODECS[type(record)][0](record, parts.append)
-    return b"".join(parts)
+    cls, out = type(record), io.BytesIO()
+    values = msgspec.to_builtins(exact(record), builtin_types=AVRO_TYPES)
+    try:
+        fastavro.schemaless_writer(out, schema(cls), values)
+    except UnicodeEncodeError as error:
+        field = next(name for name, value in values.items() if repr(error.object) in repr(value))
+        raise SchemaError(f"{cls.__name__}.{field}: {error.object!r:.80} does not fit the schema: {error}: put U+FFFD there") from error
+    return out.getvalue()
 
 
 def decode(cls: type[RecordT], data: bytes) -> RecordT:
     """The record whose schemaless Avro (current schema) is data, all of it. Raises SchemaError."""
-    record: RecordT
-    record, end = _CODECS[cls][1](data, 0)
-    return _whole(cls, data, record, end)
+    return _decode(cls, schema(cls), data)
 
 
-def decoder(cls: type[RecordT], writer: Schema) -> Callable[[bytes, int], tuple[RecordT, int]]:
-    """A function (bytes, position) -> (record, position behind it) for records that were written with writer. Raises SchemaError."""
-    if writer is schema(cls) or fingerprint(writer) == _CURRENT[cls]:
-        return _CODECS[cls][1]
-    return partial(_resolve, cls, parse(writer))
-
-
-def _resolve(cls: type[RecordT], writer: Schema, data: bytes, at: int) -> tuple[RecordT, int]:
+def read(cls: type[RecordT], writer: Schema, file: BinaryIO | io.BytesIO) -> RecordT:
+    """Read one record that was written with writer (parsed) where file stands. Raises SchemaError."""
     reader = schema(cls)
     if writer["name"] != reader["name"]:
         raise SchemaError(f"the bytes hold {writer['name']} where {reader['name']} is wanted: is this the right file or topic?")
-    file = io.BytesIO(data)
-    file.seek(at)
     try:
-        found = cast(dict[str, Any], fastavro.schemaless_reader(file, writer, reader))
+        return from_plain(cls, fastavro.schemaless_reader(file, writer, None if writer is reader else reader))
     except _UNREADABLE as error:
-        why = "; ".join(f"{problem.path}: {problem.message}" for problem in read_problems(reader, writer)) or repr(error)
-        raise SchemaError(f"{cls.__name__}: the bytes cannot be read with the schema they name: {why}") from error
-    return from_plain(cls, found), file.tell()
+        problems = [f"{problem.path}: {problem.message}" for problem in read_problems(reader, writer)]
+        why = "; ".join(problems) or f"cut short or damaged: {error!r}"
+        raise SchemaError(f"{cls.__name__}: the bytes do not fit the schema: {why}") from error
 
 
-def _whole(cls: type[RecordT], data: bytes, record: RecordT, end: int) -> RecordT:
-    if end != len(data):
-        raise SchemaError(
-            f"{cls.__name__}: {len(data)} bytes where the record takes {end}: cut short, glued together, or of another schema"
-        )
+def _decode(cls: type[RecordT], writer: Schema, data: bytes) -> RecordT:
+    file = io.BytesIO(data)
+    record = read(cls, writer, file)
+    if (end := file.tell()) != len(data):
+        raise SchemaError(f"{cls.__name__}: {len(data)} bytes where the record takes {end}: glued together, or of another schema")
     return record
-
-
-def _decode_with(cls: type[RecordT], writer: Schema, data: bytes) -> RecordT:
-    return decode(cls, data) if writer is schema(cls) else _whole(cls, data, *_resolve(cls, parse(writer), data, 0))
 
 
 def encode_single_object(record: Record) -> bytes:
     """C3 01, the schema's fingerprint, the body (Avro 1.12 specification, "Single-object encoding")."""
-    return SINGLE_OBJECT + _CURRENT[type(record)] + encode(record)
+    return SINGLE_OBJECT + CURRENT[type(record)] + encode(record)
 
 
 def decode_single_object(data: bytes, cls: type[RecordT], writers: Mapping[bytes, Schema] | None = None) -> RecordT:
@@ -93,12 +83,10 @@ def decode_single_object(data: bytes, cls: type[RecordT], writers: Mapping[bytes
     if data[:2] != SINGLE_OBJECT or len(data) < 10:
         raise SchemaError(f"{cls.__name__}: no single-object encoding: it begins with {data[:2].hex()!r} instead of 'c301'")
     mark = data[2:10]
-    if writers is None and mark == _CURRENT[cls]:
-        return decode(cls, data[10:])
     writer = (known_writers() if writers is None else writers).get(mark)
     if writer is None:
         raise SchemaError(f"{cls.__name__}: unknown schema fingerprint {mark.hex()}: give its schema in writers, or upgrade")
-    return _decode_with(cls, writer, data[10:])
+    return _decode(cls, parse(writer), data[10:])
 
 
 def encode_confluent(record: Record, schema_id: int) -> bytes:
@@ -114,4 +102,15 @@ def decode_confluent(data: bytes, cls: type[RecordT], lookup: Callable[[int], Sc
         raise SchemaError(
             f"{cls.__name__}: not the Confluent wire format: it begins with {data[:5].hex()!r} instead of '00' and a schema id"
         )
-    return _decode_with(cls, lookup(_CONFLUENT.unpack_from(data)[1]), data[_CONFLUENT.size :])
+    return _decode(cls, parse(lookup(_CONFLUENT.unpack_from(data)[1])), data[_CONFLUENT.size :])
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """A record as JSON-ready values: times as ISO 8601 ending in Z, bytes as base64, fields in the schema's order. Raises SchemaError."""
+    values: dict[str, Any] = msgspec.to_builtins(exact(record))
+    return values
+
+
+def from_json(cls: type[RecordT], value: Mapping[str, Any]) -> RecordT:
+    """The record of JSON values; a field that is not there takes its default, one that the schema lacks is left out. Raises SchemaError."""
+    return decode(cls, encode(from_plain(cls, value)))  # by way of Avro: that checks every value and turns times to UTC

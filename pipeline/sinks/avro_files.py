@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple
 
 import apache_beam as beam
-import orjson
+import msgspec
 
 from pipeline.metrics import written
 from pipeline.spool import write_spool
@@ -55,7 +55,7 @@ def write_files(records: Iterable[RecordT], family: Family[RecordT], out: Path, 
         name = f"{day}-{label}-{hashlib.blake2b(content, digest_size=4).hexdigest()}"
         files.append(_write_whole(out / family.folder / f"{name}.avro", content))
         if jsonl:
-            lines = b"".join(orjson.dumps(avro.to_json(record)) + b"\n" for record in of_day)
+            lines = b"".join(msgspec.json.encode(avro.to_json(record)) + b"\n" for record in of_day)
             files.append(_write_whole(out / family.folder / f"{name}.jsonl", lines))
     return files
 

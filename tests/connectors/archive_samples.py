@@ -32,12 +32,15 @@ def read_plain(path: Path) -> list[dict[str, Any]]:
 def plain(record: RawItem | DeadLetter | HttpFacts) -> dict[str, Any]:
     """The fields that are not at their default, bytes as text, times in ISO 8601; without the clock's."""
     values = {field.name: (getattr(record, field.name), field.default) for field in fields(record) if field.name not in _CLOCK}
-    return {name: _plain(value) for name, (value, default) in values.items() if default is MISSING or value != default}
+    given = {name: _plain(value) for name, (value, default) in values.items() if default is MISSING or value != default}
+    if isinstance(record, RawItem) and record.original:
+        given["original"] = zlib.decompress(record.original).decode()
+    return given
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
-        return (zlib.decompress(value) if value[:1] == b"\x78" else value).decode("utf-8", "backslashreplace")
+        return value.decode("utf-8", "backslashreplace")
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, HttpFacts):

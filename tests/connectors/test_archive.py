@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+import zlib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -97,6 +98,18 @@ def test_json_lines_come_back_as_they_went(folder: Path, lines: list[dict[str, s
 def test_lone_surrogates_in_json_become_replacement_characters_one_for_one(text: str) -> None:
     expected = "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
     assert loads(json.dumps(text)) == json.loads(json.dumps(expected))
+
+
+def test_json_lines_in_utf16_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "صواريخ"}\n{"text": "b"}\n', encoding="utf-16")
+    assert [item.body for item in archive.read([tmp_path], now=NOW) if isinstance(item, RawItem)] == ["صواريخ", "b"]
+
+
+def test_original_is_kept_only_where_body_would_lose_something(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n{"text": "b", "mood": "tense"}\n')
+    plain, rich = (item for item in archive.read([tmp_path], now=NOW) if isinstance(item, RawItem))
+    assert plain.original == b""
+    assert json.loads(zlib.decompress(rich.original)) == {"text": "b", "mood": "tense"}
 
 
 def test_memory_does_not_grow_with_the_number_of_lines(tmp_path: Path) -> None:

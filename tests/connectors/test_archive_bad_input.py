@@ -60,6 +60,8 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "mail without a text": ("a.eml", b"\xff\xfe", "no mail with a text"),
     "page without an article": ("a.html", b"<html><body></body></html>", "article"),
     "deep json": ("a.json", b"[" * 4000, "nested too deeply"),
+    "event without a status": ("a.jsonl", b'{"event": "update", "payload": "{"}', "is not JSON"),
+    "no text in any encoding": ("a.jsonl", b"\x89PNG\xff", "neither JSON nor UTF-8"),
     "no json": ("a.json", b"{", "is not JSON"),
 }
 
@@ -179,3 +181,10 @@ def test_bad_entries_leave_the_others_alone(tmp_path: Path) -> None:
     records = _read(tmp_path)
     assert [record.body for record in records if isinstance(record, RawItem)] == ["a", "b"]
     assert [record.position for record in records if isinstance(record, DeadLetter)] == [1, 2, 4]
+
+
+@pytest.mark.parametrize("depth", range(100, 1100, 50))
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_json_of_any_depth_is_one_dead_letter(tmp_path: Path, name: str, depth: int) -> None:
+    (tmp_path / name).write_bytes(b'{"feed":[' * depth + b"]}" * depth)
+    assert [type(record) for record in _read(tmp_path / name, Limits())] == [DeadLetter]

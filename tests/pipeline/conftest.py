@@ -37,3 +37,20 @@ def raw() -> Callable[..., RawItem]:
 def report(raw: Callable[..., RawItem]) -> Callable[..., Report]:
     """report("id", "text", minutes=5): the normalised item."""
     return lambda *given, **named: normalise(raw(*given, **named))
+
+
+def bare_report(name: str, text: str, day: int) -> Report:
+    """A report of a name and a text, hashed without normalising, seen so many days after START."""
+    item = name.encode().hex().ljust(32, "0")
+    digest = text.encode().hex().ljust(16, "0")
+    return Report(
+        item_id=item,
+        native_id=name,
+        source_id="sample.outlet-a",
+        source_type="test",
+        first_seen=START + timedelta(days=day),
+        text=text,
+        content_hash=digest,
+        text_hash=digest,
+        story_id=item,
+    )

@@ -24,6 +24,7 @@ from pipeline.deduplicate import Deduplicate, _route_references, fold_references
 from pipeline.fold_in_order import CELLS, Cells, unpack_elements
 from pipeline.settings import Settings
 from schemas.records import Report
+from tests.pipeline.conftest import bare_report
 
 Make = Callable[..., Report]
 Seen = tuple[str, str, int, str | None, str]
@@ -153,7 +154,7 @@ EMPTY: Cells = [b""] * CELLS
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy"), st.integers(0, 30)), min_size=1, max_size=25), st.data())
 def test_slices_change_no_answer(rows: list[tuple[str, str, int]], data: st.DataObject) -> None:
     """Folding in one go, or cut anywhere with the cells carried over, gives the same answers, past the TTL too."""
-    reports = sorted((_report(*row) for row in rows), key=lambda r: (r.first_seen, r.item_id, r.content_hash))
+    reports = sorted((bare_report(*row) for row in rows), key=lambda r: (r.first_seen, r.item_id, r.content_hash))
     cut = data.draw(st.integers(0, len(reports)))
     while 0 < cut < len(reports) and _rank(reports[cut]) == _rank(reports[cut - 1]):
         cut += 1
@@ -161,16 +162,6 @@ def test_slices_change_no_answer(rows: list[tuple[str, str, int]], data: st.Data
     cells, first = answers(EMPTY, reports[:cut], timedelta(days=7))
     second = answers(cells, reports[cut:], timedelta(days=7))[1]
     assert sorted(first + second) == whole
-
-
-def _report(name: str, text: str, day: int) -> Report:
-    from tests.pipeline.conftest import START
-
-    item = name.encode().hex().ljust(32, "0")
-    return Report(
-        item_id=item, native_id=name, source_id="s", source_type="t", first_seen=START + timedelta(days=day), text=text,
-        content_hash=text.encode().hex().ljust(16, "0"), text_hash=text.encode().hex().ljust(16, "0"), story_id=item,
-    )  # fmt: skip
 
 
 def _rank(given: Report) -> tuple[Any, str]:
@@ -182,12 +173,12 @@ def test_memory_falls_past_the_ttl() -> None:
     cells: Cells = EMPTY
     sizes = []
     for day in range(40):
-        cells, _ = answers(cells, [_report(f"{day}-{n}", f"{day}-{n}", day) for n in range(50)], ttl)
+        cells, _ = answers(cells, [bare_report(f"{day}-{n}", f"{day}-{n}", day) for n in range(50)], ttl)
         sizes.append(sum(map(len, cells)))
     assert max(sizes[10:]) == min(sizes[10:]), "in the steady state, what expires makes room for what comes"
-    cells, _ = answers(cells, [_report("late", "late", 80)], ttl)
+    cells, _ = answers(cells, [bare_report("late", "late", 80)], ttl)
     for day in range(81, 90):
-        cells, _ = answers(cells, [_report(str(day), str(day), day)], ttl)
+        cells, _ = answers(cells, [bare_report(str(day), str(day), day)], ttl)
     assert sum(map(len, cells)) < sizes[-1] / 10
 
 
@@ -195,10 +186,10 @@ def test_what_was_seen_again_is_remembered_again() -> None:
     ttl = timedelta(days=7)
     cells: Cells = EMPTY
     for day in (0, 6, 12, 18):
-        cells, found = answers(cells, [_report("a", "x", day)], ttl)
+        cells, found = answers(cells, [bare_report("a", "x", day)], ttl)
         assert (b"A" in {payload[:1] for _, payload in found}) is True
     assert found[0][1][-1:] == b"\x01", "polled every six days, still a repeat on day 18"
-    _, found = answers(cells, [_report("a", "x", 40)], ttl)
+    _, found = answers(cells, [bare_report("a", "x", 40)], ttl)
     assert found[0][1][-1:] == b"\x00", "forgotten after 22 silent days"
 
 

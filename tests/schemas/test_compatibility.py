@@ -13,11 +13,12 @@ import pytest
 
 from schemas.avro import RECORDS, definition, released
 from schemas.catalog import catalog, entry
-from schemas.compatibility import breaks, check, read_problems
+from schemas.compatibility import breaks, check
 from schemas.definitions import Schema
 from schemas.errors import UsageError
 from schemas.records import Event
 from schemas.release import release
+from schemas.resolution import read_problems
 
 Change = Callable[[dict[str, dict[str, Any]], Schema], Any]
 

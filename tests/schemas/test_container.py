@@ -26,7 +26,7 @@ def container(codec: str = "deflate") -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("codec", ["null", "deflate", "zstandard"])
+@pytest.mark.parametrize("codec", ["null", "deflate"])
 def test_reads_back_and_is_the_same_twice(codec: str) -> None:
     data = container(codec)
     assert list(read_container(io.BytesIO(data), RawItem)) == ITEMS
@@ -55,26 +55,30 @@ def test_reads_an_older_schema() -> None:
     assert list(read_container(io.BytesIO(file.getvalue()), RawItem)) == ITEMS
 
 
-class Counting(io.BytesIO):
-    """Counts the writes."""
-
-    writes = 0
-
-    def write(self, data: Any) -> int:
-        self.writes += 1
-        return super().write(data)
-
-
 def test_blocks_leave_as_they_fill() -> None:
-    file = Counting()
+    file = io.BytesIO()
     with ContainerWriter(file, RawItem, "null") as writer:
+        sizes = [file.tell()]
         for item in ITEMS:
             writer.append(item)
-        before_close = file.writes
-    size = sum(len(encode(item)) for item in ITEMS)
-    assert before_close == 1 + size // 64_000
-    assert file.writes == before_close + 1
+            sizes.append(file.tell())
+    blocks = sum(len(encode(item)) for item in ITEMS) // 64_000
+    assert len(set(sizes)) == 1 + blocks
+    assert file.tell() > sizes[-1]
     assert not file.closed
+
+
+class Pipe(io.BytesIO):
+    """A file that can neither seek nor tell."""
+
+    def seek(self, *_: Any) -> int:
+        raise io.UnsupportedOperation
+
+    tell = seek
+
+
+def test_reads_a_stream_that_cannot_seek() -> None:
+    assert list(read_container(Pipe(container()), RawItem)) == ITEMS
 
 
 def test_nothing_appended_is_a_valid_empty_file() -> None:
@@ -94,6 +98,12 @@ def test_reads_a_path_and_names_it(tmp_path: Path) -> None:
         list(read_container(tmp_path / "none.avro", RawItem))
 
 
+def container_of_none() -> bytes:
+    file = io.BytesIO()
+    write_container(file, [], RawItem, "null")
+    return file.getvalue()
+
+
 def with_metadata(schema_json: bytes, codec: bytes = b"null") -> bytes:
     entries = [(b"avro.codec", codec), (b"avro.schema", schema_json)]
     return (
@@ -105,21 +115,26 @@ def with_metadata(schema_json: bytes, codec: bytes = b"null") -> bytes:
 
 
 DATA = container("null")
+HEADER = container_of_none()
 DAMAGED: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "not an Avro container file"),
-    "header cut": (DATA[:40], "cut short"),
+    "header cut": (DATA[:40], "not an Avro container file, or damaged at its beginning"),
     "sync cut": (DATA[:-3], "cut short"),
     "block cut": (DATA[:-1000], r"after \d+ records: cut short"),
     "sync wrong": (DATA[:-1] + b"\x00", "sync marker"),
-    "no schema": (with_metadata(b""), "not JSON"),
+    "no schema": (with_metadata(b""), "damaged at its beginning: JSONDecodeError"),
     "schema of no record": (with_metadata(b'{"type":"map"}'), "not an Avro"),
+    "schema of a number": (with_metadata(b'"int"'), "not an Avro record schema"),
     "foreign record": (
         with_metadata(b'{"type":"record","name":"A","fields":[]}') + b"\x02\x02x" + bytes(16),
         "hold A where dijla.RawItem is wanted",
     ),
-    "unknown codec": (with_metadata(b"{}", b"lzo"), "unknown codec 'lzo'"),
-    "endless count": (with_metadata(b'{"type":"record","name":"A","fields":[]}') + b"\x7e\x02x" + bytes(16), "63 records in 1 bytes"),
-    "negative size": (with_metadata(b'{"type":"record","name":"A","fields":[]}') + b"\x02\x01", "a length of -1"),
+    "unknown codec": (with_metadata(b'"int"', b"lzo"), "unknown codec 'lzo'"),
+    "block begun": (DATA + b"\x80", "after 500 records: cut short"),
+    "endless count": (HEADER + b"\x7e\x02x" + HEADER[-16:], "after 0 records: RawItem: the bytes do not fit the schema: cut short"),
+    "negative count": (HEADER + b"\x01\x02x" + HEADER[-16:], "a block with more bytes than its records take"),
+    "negative size": (HEADER + b"\x02\x01", "a length of -1"),
+    "endless size": (HEADER + b"\x02" + b"\xfe" * 8 + b"\x01", r"a length of \d{17}"),
 }
 
 
@@ -129,7 +144,7 @@ def test_damage_is_a_schema_error(data: bytes, message: str) -> None:
         list(read_container(io.BytesIO(data), RawItem))
 
 
-@pytest.mark.parametrize("codec", ["null", "deflate", "zstandard"])
+@pytest.mark.parametrize("codec", ["null", "deflate"])
 def test_any_cut_gives_whole_records_and_then_a_schema_error(codec: str) -> None:
     data = container(codec)
     for end in range(0, len(data) - 1, max(1, len(data) // 97)):
@@ -140,20 +155,17 @@ def test_any_cut_gives_whole_records_and_then_a_schema_error(codec: str) -> None
     assert len(found) > 100
 
 
-@pytest.mark.parametrize("codec", ["deflate", "zstandard"])
-def test_a_damaged_compressed_block_is_a_schema_error(codec: str) -> None:
-    data = bytearray(container(codec))
+def test_a_damaged_compressed_block_is_a_schema_error() -> None:
+    data = bytearray(container())
     data[-40:-30] = bytes(10)
     with pytest.raises(SchemaError, match="container: after"):
         list(read_container(io.BytesIO(bytes(data)), RawItem))
 
 
-@pytest.mark.parametrize("codec", ["deflate", "zstandard"])
-def test_a_block_that_inflates_too_far_is_refused(codec: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = container(codec)
-    monkeypatch.setattr("schemas.container.MAX_BLOCK_BYTES", 20_000)
-    with pytest.raises(SchemaError, match="too large"):
-        list(read_container(io.BytesIO(data), RawItem))
+def test_a_block_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schemas.container.MAX_READ_BYTES", 20_000)
+    with pytest.raises(SchemaError, match=r"after 0 records: a length of \d+"):
+        list(read_container(io.BytesIO(DATA), RawItem))
 
 
 def test_a_record_of_another_class_is_refused() -> None:
@@ -168,3 +180,13 @@ def test_an_error_inside_leaves_no_last_block() -> None:
     with pytest.raises(SchemaError, match="does not fit"):
         write_container(file, [ITEM, dataclasses.replace(ITEM, body="\ud800")], RawItem)
     assert list(read_container(io.BytesIO(file.getvalue()), RawItem)) == []
+
+
+def test_a_refused_record_leaves_no_trace() -> None:
+    file = io.BytesIO()
+    with ContainerWriter(file, RawItem) as writer:
+        writer.append(ITEM)
+        with pytest.raises(SchemaError, match="surrogates"):
+            writer.append(dataclasses.replace(ITEM, body="\ud800"))
+        writer.append(ITEM)
+    assert list(read_container(io.BytesIO(file.getvalue()), RawItem)) == [ITEM, ITEM]

@@ -78,13 +78,6 @@ def test_every_record_and_field_has_a_doc(found: dict[str, Any]) -> None:
     assert [field["name"] for field in found["fields"] if not field.get("doc", "").endswith(".")] == []
 
 
-@every_record
-def test_records_have_no_post_init_that_decoding_would_skip(found: dict[str, Any]) -> None:
-    cls = getattr(records, found["name"])
-    assert not hasattr(cls, "__post_init__")
-    assert hasattr(cls, "__slots__")
-
-
 def test_types_shared_between_files_are_identical() -> None:
     seen: dict[str, dict[str, Any]] = {}
     for _, found in ALL:
@@ -96,10 +89,20 @@ def test_there_are_no_enums_so_that_an_old_reader_survives_a_new_word() -> None:
     assert not any('"enum"' in str(found).replace("'", '"') for _, found in ALL)
 
 
+def crc_64_avro(data: bytes) -> bytes:
+    """As the Avro 1.12 specification defines it, bit by bit."""
+    crc = 0xC15D213AA4D7A795
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0xC15D213AA4D7A795 if crc & 1 else 0)
+    return crc.to_bytes(8, "little")
+
+
 @pytest.mark.parametrize("cls", RECORDS.values())
 def test_fingerprint_equals_an_independent_crc_64_avro(cls: type) -> None:
     canonical = fastavro.schema.to_parsing_canonical_form(schema(cls))
-    assert fingerprint(schema(cls)).hex() == fastavro.schema.fingerprint(canonical, "CRC-64-AVRO")
+    assert fingerprint(schema(cls)) == crc_64_avro(canonical.encode())
     assert fingerprint(definition(cls)) == fingerprint(schema(cls))
 
 

@@ -1,0 +1,15 @@
+"""`make bench`: every comparison of docs/benchmarks.md; name some to run only these."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from tests.bench import chain, dedupe, memory
+
+ALL = {"chain": chain.main, "dedupe": dedupe.main, "memory": memory.main}
+
+if __name__ == "__main__":
+    logging.disable(logging.WARNING)
+    for name in sys.argv[1:] or ALL:
+        ALL[name]()

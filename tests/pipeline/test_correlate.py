@@ -1,0 +1,196 @@
+"""Correlate: one incident, one event; revisions, withdrawals, expiry; the same in any slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.testing.util import assert_that, equal_to
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.correlate import Correlate, Incident, _route, correlate, fold_reports, slim
+from pipeline.fold_in_order import CELLS, Cells
+from pipeline.settings import Settings
+from schemas.records import DeadLetter, Event, Evidence, Place, Report, TaggedEvent
+from tests.pipeline.conftest import bare_report
+
+Make = Callable[..., Report]
+TTL = timedelta(days=7)
+GREEN_ZONE = Place(name="Green Zone", scope="city", latitude=33.305, longitude=44.39, geo_precision=1)
+KARRADA = Place(name="Karrada", scope="city", latitude=33.295, longitude=44.43, geo_precision=2)
+BAGHDAD = Place(name="Baghdad", scope="city", latitude=33.315, longitude=44.366, geo_precision=3)
+
+
+def rockets(**given: Any) -> TaggedEvent:
+    base = TaggedEvent(
+        type="rocket_mortar_attack", labels=("rocket_mortar_attack",), status="reported", place=GREEN_ZONE, weapon="rocket",
+        event_date="2020-12-20", event_time_precision="day", severity="extreme", alert=True,
+        evidence=(Evidence(field="text", start=0, end=3, text="xyz", rule="rocket_mortar_attack.fired"),),
+    )  # fmt: skip
+    return replace(base, **given)
+
+
+@pytest.fixture
+def tells(report: Make) -> Callable[..., Report]:
+    """tells("a", rockets(), minutes=3, outlet="sample.outlet-b"): a report of those events."""
+
+    def make(name: str, *events: TaggedEvent, minutes: float = 0, outlet: str = "sample.outlet-a", **changed: Any) -> Report:
+        return replace(report(name, "what it says", minutes, source_id=outlet), events=events, **changed)
+
+    return make
+
+
+def fold(reports: Sequence[Report]) -> tuple[list[Incident], list[Event]]:
+    incidents: list[Incident] = []
+    revisions: list[Event] = []
+    for given_report in reports:
+        incidents, more = correlate(incidents, given_report, ttl=TTL)
+        revisions += more
+    return incidents, revisions
+
+
+def test_two_outlets_one_event(tells: Make) -> None:
+    incidents, revisions = fold([tells("a", rockets()), tells("b", rockets(place=BAGHDAD), minutes=9, outlet="sample.outlet-b")])
+    assert len(incidents) == 1
+    assert [(e.change, e.revision, e.alert, e.alert_reason) for e in revisions] == [("new", 0, True, None), ("update", 1, False, "nothing_new")]
+    last = revisions[-1]
+    assert last.families == ("sample.outlet-a", "sample.outlet-b")
+    assert last.place == GREEN_ZONE, "the more precise place stands"
+    assert (last.certainty, last.information_credibility) == ("Observed", 2)
+    assert [change.field for change in last.changed] == ["certainty", "information_credibility", "families", "reports"]
+    assert revisions[0].event_id == last.event_id
+
+
+def test_a_copy_adds_a_report_and_no_family(tells: Make) -> None:
+    first = tells("a", rockets())
+    copy = tells("b", rockets(), minutes=4, outlet="sample.outlet-b", story_id=first.item_id, story_layer="text")
+    event = fold([first, copy])[1][-1]
+    assert event.families == ("sample.outlet-a",)
+    assert [ref.source_id for ref in event.reports] == ["sample.outlet-a", "sample.outlet-b"]
+
+
+def test_a_first_death_escalates_and_alerts_again(tells: Make) -> None:
+    later = tells("b", rockets(killed_min=1, killed_max=1), minutes=30, outlet="sample.outlet-b")
+    event = fold([tells("a", rockets(killed_min=0, killed_max=0)), later])[1][-1]
+    assert (event.change, event.alert, event.killed_min, event.killed_max) == ("escalate", True, 0, 1)
+
+
+def test_an_edit_replaces_what_the_report_said_before(tells: Make) -> None:
+    first, edit = tells("a", rockets(injured_min=5, injured_max=5)), tells("a", rockets(injured_min=2, injured_max=2), minutes=60, item_revision=1)
+    _, revisions = fold([first, edit])
+    assert (revisions[-1].injured_min, revisions[-1].injured_max, len(revisions[-1].reports)) == (2, 2, 1)
+
+
+def test_a_withdrawn_report_leaves_and_the_last_one_cancels(tells: Make) -> None:
+    a, b = tells("a", rockets()), tells("b", rockets(), minutes=1, outlet="sample.outlet-b")
+    gone = [tells("b", minutes=5, outlet="sample.outlet-b", operation="delete"), tells("a", minutes=6, operation="delete")]
+    incidents, revisions = fold([a, b, *gone])
+    assert incidents == []
+    assert [e.change for e in revisions] == ["new", "update", "update", "cancel"]
+    assert (revisions[-2].families, revisions[-1].families, revisions[-1].alert) == (("sample.outlet-a",), (), True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        rockets(event_date="2020-12-23"),
+        rockets(place=replace(KARRADA, latitude=33.40)),
+        rockets(type="protest", labels=("protest",)),
+        rockets(status="drill"),
+        rockets(status="retrospective"),
+        rockets(place=replace(BAGHDAD, scope="belt")),
+    ],
+)
+def test_what_is_another_incident(tells: Make, other: TaggedEvent) -> None:
+    incidents, _ = fold([tells("a", rockets()), tells("b", other, minutes=5, outlet="sample.outlet-b")])
+    assert len({incident.event.event_id for incident in incidents}) == 2
+
+
+@pytest.mark.parametrize("other", [rockets(event_date="2020-12-21"), rockets(event_date=None), rockets(type="drone_attack", labels=("drone_attack",))])
+def test_what_is_the_same_incident(tells: Make, other: TaggedEvent) -> None:
+    incidents, _ = fold([tells("a", rockets()), tells("b", other, minutes=5, outlet="sample.outlet-b")])
+    assert len(incidents) == 1
+
+
+def test_two_alike_events_of_one_report_stay_apart(tells: Make) -> None:
+    twins = rockets(place=replace(KARRADA, latitude=33.40)), rockets()
+    incidents, _ = fold([tells("a", *twins)])
+    assert len({incident.anchor for incident in incidents}) == 2
+
+
+@pytest.mark.parametrize(
+    ("event", "relevant"),
+    [
+        (rockets(), 1),
+        (rockets(place=None), 0),
+        (rockets(place=replace(BAGHDAD, scope="elsewhere")), 0),
+        (rockets(status="retrospective", event_date=None), 0),
+        (rockets(status="retrospective", event_date="2020-01-03"), 1),
+    ],
+)
+def test_only_what_concerns_baghdad_is_an_incident(tells: Make, event: TaggedEvent, relevant: int) -> None:
+    assert len(fold([tells("a", event)])[1]) == relevant
+
+
+def test_no_mode_but_live_alerts(tells: Make) -> None:
+    for mode in ("replay", "backfill"):
+        event = fold([tells("a", rockets(), mode=mode)])[1][0]
+        assert (event.alert, event.alert_reason, event.mode) == (False, mode, mode)
+
+
+def test_an_old_incident_is_closed(tells: Make) -> None:
+    day = 24 * 60
+    incidents, revisions = fold([tells("a", rockets()), tells("b", rockets(event_date="2020-12-29"), minutes=9 * day)])
+    assert len(incidents) == 1
+    assert revisions[0].event_id != revisions[1].event_id
+
+
+def test_a_report_dated_roughly_meets_its_incident_by_day(tells: Make) -> None:
+    """Published 'in December', it sorts first; the incident of its day waits for the others."""
+    early = tells("a", rockets(), minutes=-15 * 24 * 60)
+    assert len(fold([early, tells("b", rockets(), outlet="sample.outlet-b")])[0]) == 1
+
+
+def outputs(reports: Sequence[Report], cuts: Sequence[int]) -> list[Any]:
+    cells: Cells = [b""] * CELLS
+    found: list[Any] = []
+    for begin, end in zip((0, *cuts), (*cuts, len(reports)), strict=True):
+        cells, more = fold_reports(cells, sorted(e for r in reports[begin:end] for _, e in _route(r)), ttl=TTL)
+        found += more
+    return found
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 20), st.integers(0, 2)), min_size=1, max_size=12), st.integers(0, 12))
+def test_slices_change_no_revision(rows: list[tuple[int, int, int]], cut: int) -> None:
+    reports = []
+    for name, day, place in rows:
+        told = rockets(event_date=None, place=(GREEN_ZONE, KARRADA, BAGHDAD)[place])
+        reports.append(replace(bare_report(f"{name}", f"{name}", day), events=(told,), title="x"))
+    reports.sort(key=lambda r: (r.first_seen, r.item_id))
+    cut = min(cut, len(reports))
+    while 0 < cut < len(reports) and (reports[cut].first_seen, reports[cut].item_id) == (reports[cut - 1].first_seen, reports[cut - 1].item_id):
+        cut += 1
+    assert outputs(reports, [cut]) == outputs(reports, [])
+
+
+def test_a_report_that_breaks_the_step_is_a_dead_letter(tells: Make) -> None:
+    broken = tells("a", rockets(event_date="no date"), minutes=1)
+    out = outputs([tells("0", rockets()), broken, tells("b", rockets(), minutes=2, outlet="sample.outlet-b")], [])
+    letters = [record for record in out if isinstance(record, DeadLetter)]
+    assert [letter.stage for letter in letters] == ["correlate"]
+    assert len([record for record in out if isinstance(record, Event)]) == 2
+
+
+def test_the_transform_gives_the_same_as_the_fold(tells: Make) -> None:
+    reports = [tells("a", rockets()), tells("b", rockets(), minutes=9, outlet="sample.outlet-b"), tells("c", minutes=10)]
+    with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as p:
+        out = p | beam.Create(reversed(reports)) | "Correlate" >> Correlate(Settings())
+        assert_that(out.events, equal_to(fold([slim(r) for r in reports])[1]))

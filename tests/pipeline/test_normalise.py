@@ -1,0 +1,97 @@
+"""Normalise: plain text, honest times, hashes; nothing about odd input raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.normalise import UNKNOWN_TIME, canonical_url, first_seen, normalise, plain_text, text_hash
+from schemas.records import RawItem
+
+Make = Callable[..., RawItem]
+BARE = RawItem(item_id="0" * 32, native_id="a", source_id="sample.a", source_type="test", mode="replay")
+
+
+@given(st.text(st.characters()), st.text(st.characters()))
+def test_plain_text_keeps_every_offset(title: str, body: str) -> None:
+    report = normalise(replace(BARE, title=title, body=body))
+    assert len(report.text) == len(body)
+    assert all(a == b or (b == "\ufffd" and (a == "\0" or "\ud800" <= a <= "\udfff")) for a, b in zip(body, report.text, strict=True))
+    report.text.encode()
+
+
+@given(st.text(st.characters()))
+def test_html_never_raises(markup: str) -> None:
+    report = normalise(replace(BARE, title=markup, body=markup, content_type="text/html", url=markup, published_raw=markup))
+    report.text.encode()
+    assert "\n" not in (report.title or "")
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<p>One.</p><p>Two &amp; three</p>", "One.\n\nTwo & three"),
+        ("no markup at all", "no markup at all"),
+        ("<script>alert(1)</script>seen", "seen"),
+        ("بغداد<br>اليوم", "بغداد\nاليوم"),
+    ],
+)
+def test_html_becomes_text(markup: str, text: str) -> None:
+    assert plain_text(markup, html=True) == text
+
+
+def test_markup_in_plain_text_is_text() -> None:
+    assert plain_text("a < b &amp; c", html=False) == "a < b &amp; c"
+
+
+@pytest.mark.parametrize(
+    ("url", "canonical"),
+    [
+        ("https://Outlet-A.example:443/1?utm_source=feed&id=2#top", "https://outlet-a.example/1?id=2#top"),
+        ("http://outlet-a.example/1?fbclid=x", "http://outlet-a.example/1"),
+        ("ftp://outlet-a.example/1", None),
+        ("javascript:alert(1)", None),
+        ("http://[::1", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_canonical_url(url: str | None, canonical: str | None) -> None:
+    assert canonical_url(url) == canonical
+
+
+def test_first_seen_is_when_it_was_fetched_else_changed_else_published() -> None:
+    fetched = datetime(2020, 12, 21, 5, tzinfo=UTC)
+    dated = replace(BARE, published_raw="2020-12-20T18:00:00Z", updated_raw="2020-12-21T04:40:00Z")
+    assert first_seen(replace(dated, fetched_at=fetched)) == (fetched, "fetched")
+    assert first_seen(dated) == (datetime(2020, 12, 21, 4, 40, tzinfo=UTC), "updated")
+    assert first_seen(replace(dated, updated_raw="no date")) == (datetime(2020, 12, 20, 18, tzinfo=UTC), "published")
+    assert first_seen(BARE) == (UNKNOWN_TIME, "unknown")
+
+
+def test_a_rough_date_is_not_before_the_posts_it_quotes() -> None:
+    body = "Words. Rockets seen over the city. pic.twitter.com/x1 – Somebody (@someone) 20 décembre 2020\n\nMore words."
+    rough = replace(BARE, published_raw="2020-12", body=body)
+    assert first_seen(rough) == (datetime(2020, 12, 20, tzinfo=UTC), "quoted_post")
+    assert normalise(rough).published == datetime(2020, 12, 1, tzinfo=UTC)
+    assert normalise(rough).published_precision == "month"
+    assert first_seen(replace(rough, body="Words.")) == (datetime(2020, 12, 1, tzinfo=UTC), "published")
+
+
+def test_the_text_hash_sees_words_only() -> None:
+    text = "Several rockets were fired at the zone on Sunday"
+    assert text_hash(None, text) == text_hash("", text.upper().replace(" ", " \n ") + " !")
+    assert text_hash(None, text) != text_hash(None, text + " night")
+    assert text_hash(None, "too short to tell") == ""
+
+
+def test_an_edit_changes_the_content_hash(raw: Make) -> None:
+    one, two = normalise(raw("a", "no casualties")), normalise(raw("a", "one soldier wounded"))
+    assert one.item_id == two.item_id
+    assert one.content_hash != two.content_hash
+    assert normalise(raw("a", "no casualties", operation="delete")).content_hash != one.content_hash
