@@ -29,6 +29,7 @@ setup(
         "pydantic>=2.9,<3",  # settings and data files
         "rich>=13.9,<16",  # tables, progress
         "trafilatura>=2.0,<3",  # articles of web pages
+        "lxml_html_clean>=0.4,<1",  # what trafilatura needs of lxml since it moved out
         "warcio>=1.7.5,<2",
         "zstandard>=0.23,<1",
         "charset-normalizer>=3.4,<4",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -31,7 +30,7 @@ def analyse(lines: Iterable[bytes], tagger: Tagger, on_error: Callable[[], None]
         try:
             given = _object(line)
             answer["id"] = given.get("id")
-            answer |= _answer(understand(item(given), tagger))
+            answer |= _answer(prepared(item(given)), tagger)
         except ReadError as error:
             on_error()
             answer["error"] = str(error)
@@ -56,10 +55,9 @@ def item(given: Json) -> RawItem:
     )
 
 
-def understand(raw: RawItem, tagger: Tagger) -> Report:
-    """One item through normalise, language and tag, with no pipeline around them."""
-    report = with_language(normalise(raw))
-    return replace(report, events=tag(report, tagger), lexicon_version=tagger.version)
+def prepared(raw: RawItem) -> Report:
+    """One item through normalise and language, ready for the tagger."""
+    return with_language(normalise(raw))
 
 
 def _object(line: bytes) -> Json:
@@ -83,11 +81,11 @@ def _line(answer: Json) -> bytes:
         return json.dumps(answer).encode() + b"\n"
 
 
-def _answer(report: Report) -> Json:
+def _answer(report: Report, tagger: Tagger) -> Json:
     return {
         "language": report.language,
         "language_confidence": report.language_confidence,
-        "events": [_event(event) for event in report.events],
+        "events": [_event(event) for event in tag(report, tagger)],
     }
 
 

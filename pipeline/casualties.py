@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pipeline.matcher import Hit
 from pipeline.reading import Sentence
 
-_KINDS = {"killed": ("harm.killed", "harm.kills", "act.find_body"), "injured": ("harm.injured", "harm.injures")}
+_KINDS = {"killed": ("harm.killed", "harm.kills", "act.find_body", "harm.killed_one"), "injured": ("harm.injured", "harm.injures", "harm.injured_one")}
 _HARM = frozenset(concept for concepts in _KINDS.values() for concept in concepts)
 _NONE = {"killed": ("harm.no_casualties", "harm.no_killed"), "injured": ("harm.no_casualties", "harm.no_injured")}
+_ONE = ("harm.killed_one", "harm.injured_one")
 _VAGUE = {"quantity.dozens": 24, "quantity.scores": 40, "quantity.hundreds": 200, "quantity.several": 2}
 _THINGS = ("weapon.", "act.", "event.", "time.years", "time.months", "time.weeks", "time.days", "time.hours", "distance.")
 _PEOPLE = ("person.any",)
@@ -40,7 +41,10 @@ def casualties(sentence: Sentence, view: str) -> list[Count]:
     for harm in harms:
         found = _counted(harm, harms, numbers, sentence, view)
         if found:
+            numbers = [number for number in numbers if number not in found]
             counts += [_count(kind, found, harm, sentence, view) for kind, concepts in _KINDS.items() if harm.has(concepts)]
+        elif harm.has(_ONE):
+            counts += [Count(kind, 1, 1, harm.start, harm.end) for kind, concepts in _KINDS.items() if harm.has(concepts)]
     return sorted(counts, key=lambda count: count.start)
 
 
@@ -54,6 +58,8 @@ def _counts_people(hit: Hit, before: Sequence[Hit], behind: Sequence[Hit], view:
         return _is_one_person(hit, behind)
     if hit.number is None:
         return hit.has(_VAGUE)
+    if view[hit.end : hit.end + 1].isalpha():
+        return False
     following = next((other for other in behind[:2] if other.start - hit.end <= 2), None)
     previous = before[-1] if before and hit.start - before[-1].end <= 2 else None
     if following is not None and (following.month or following.number is not None or _is_thing(following)):
@@ -138,10 +144,14 @@ def _chain(numbers: Sequence[Hit], view: str, sentence: Sentence, *, from_end: b
                 chain = [number]
                 continue
             break
-        if not (_joined(between.split()[-1] if between.split() else "") or "," in between):
+        if not (_joined(between.split()[-1] if between.split() else "") or "," in between) or not _counts_a_person(second, sentence):
             break
         chain.append(number)
     return sorted(chain, key=lambda hit: hit.start)
+
+
+def _counts_a_person(number: Hit, sentence: Sentence) -> bool:
+    return any(hit.has(_PEOPLE) and 0 <= hit.start - number.end <= _PERSON for hit in sentence.hits)
 
 
 def _count(kind: str, numbers: Sequence[Hit], harm: Hit, sentence: Sentence, view: str) -> Count:

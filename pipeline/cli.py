@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
-from schemas.errors import DijlaError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from schemas.errors import DijlaError, ReadError, UsageError
 
 
 class Exit(IntEnum):
@@ -114,6 +110,84 @@ def analyse() -> None:
         sys.stdout.buffer.write(answer)
         sys.stdout.buffer.flush()
     _exit(Exit.DEAD_LETTERS if bad else Exit.DONE)
+
+
+@main.command()
+@click.argument("text")
+@click.option("--published", help="Publication date of the text, for its relative dates: 2020-12-20, or any usual spelling.")
+@click.option("--title", help="Headline of the text.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def explain(text: str, published: str | None, title: str | None, as_json: bool) -> None:
+    """Why a text was tagged, and why not.
+
+    TEXT is the text itself, a file, or - for standard input. A text file may begin with `date YYYY-MM-DD`.
+
+    \b
+    Example:  dijla explain "Baghdad said on Monday that oil exports rose."
+    """
+    from connectors._text import decode, split_date
+    from pipeline.analyse import item, prepared
+    from pipeline.explain import explain as explained
+    from pipeline.show import print_explanation
+    from pipeline.tag import load_tagger
+
+    prefixed, body = split_date(decode(_given(text)).text)
+    report = prepared(item({"id": "explain", "text": body, "title": title, "published": published or prefixed}))
+    explanation = explained(report, load_tagger())
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(explanation)))
+    else:
+        print_explanation(explanation, report)
+
+
+def _given(text: str) -> bytes:
+    if text == "-":
+        return sys.stdin.buffer.read()
+    try:
+        if Path(text).is_file():
+            return Path(text).read_bytes()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise ReadError(f"{text}: cannot be read: {error.strerror}") from error
+    except ValueError:
+        pass  # a text with NUL is no path
+    return text.encode("utf-8", "replace")
+
+
+@main.group()
+def schemas() -> None:
+    """The contract: the Avro schemas of the records."""
+
+
+@schemas.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the Avro schema itself.")
+def show(name: str | None, as_json: bool) -> None:
+    """List the schemas, or show one: raw_item, report, event, dead_letter."""
+    from pipeline.show import print_schema, print_schemas
+    from schemas.catalog import catalog, entry
+
+    if as_json:
+        click.echo(json.dumps(entry(name).definition if name else [e.definition for e in catalog()], ensure_ascii=False, indent=2))
+    elif name:
+        print_schema(entry(name))
+    else:
+        print_schemas(catalog())
+
+
+@schemas.command()
+def check() -> None:
+    """Hold today's schemas against every released version: FULL_TRANSITIVE, each must read what the other wrote."""
+    from schemas.catalog import catalog
+    from schemas.compatibility import check as incompatibilities
+
+    problems = incompatibilities()
+    for problem in problems:
+        click.echo(f"{problem.record} against version {problem.version} ({problem.direction}): {problem.path}: {problem.message}", err=True)
+    if problems:
+        _exit(Exit.FAILED)
+    versions = sum(found.released_versions for found in catalog())
+    click.echo(f"compatible in both directions with all {versions} released versions")
 
 
 def _exit(status: Exit) -> None:

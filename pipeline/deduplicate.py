@@ -42,6 +42,9 @@ _ANSWERED, _BODY = b"A", b"B"
 _ADDRESS = 25
 """Bytes of kind, item and content hash, by which answers find their report."""
 
+_SALTS = (0, 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
+"""What keeps the keys of the layers apart."""
+
 _NEVER: tuple[int, None] = (-(1 << 62), None)
 _ENTRY = np.dtype([("key", "<u8"), ("story", "V16"), ("content", "<u8"), ("revision", "<u4")])
 _CELL_HEAD = struct.Struct("<q")
@@ -54,9 +57,14 @@ def micros(time: datetime) -> int:
     return (time - _EPOCH) // timedelta(microseconds=1)
 
 
-def signatures(report: Report) -> list[tuple[int, str]]:
-    """What makes a report known, with its layer: its id always, its canonical URL and its text's hash where it has them."""
-    return [(layer, s) for layer, s in enumerate((report.item_id, report.canonical_url, report.text_hash)) if s]
+def signatures(report: Report) -> list[tuple[int, int]]:
+    """What makes a report known, as (layer, 64-bit key): its id always, its canonical URL and its text where it has them."""
+    found = [(0, int(report.item_id[:16], 16))]
+    if report.canonical_url:
+        found.append((1, int.from_bytes(blake2b(report.canonical_url.encode(), digest_size=8).digest(), "little")))
+    if report.text_hash:
+        found.append((2, int(report.text_hash, 16)))
+    return [(layer, key ^ _SALTS[layer]) for layer, key in found]
 
 
 def fold_references(cells: Cells, elements: Sequence[Element], *, ttl: timedelta, shards: int) -> tuple[Cells, Iterator[Message]]:
@@ -187,8 +195,7 @@ def _counted(report: Report) -> Report:
 
 def _route_references(report: Report, shards: int) -> Iterator[tuple[int, Element]]:
     time, item, content = micros(report.first_seen), bytes.fromhex(report.item_id), int(report.content_hash, 16)
-    for layer, signature in signatures(report):
-        key = int.from_bytes(blake2b(f"{layer}{signature}".encode(), digest_size=8).digest(), "little")
+    for layer, key in signatures(report):
         yield key % shards, (time, _REFERENCE.pack(item, content, layer, key))
 
 

@@ -48,7 +48,7 @@ class Notes:
 def describe(group: Group, scene: Sequence[Sentence], reading: Reading, clock: Clock, dated: Moment | None) -> TaggedEvent:
     """The event of a group. `scene`: the sentences that speak of it; `dated`: the report's own day for it where the group states none."""
     notes = Notes(reading)
-    types = sorted({telling.rule.type for telling in group}, key=TYPES.index)
+    types = _types(group)
     for telling in group:
         notes.note(telling.rule.id, telling.trigger, *telling.support)
     bound = _place(group, notes)
@@ -69,9 +69,21 @@ def describe(group: Group, scene: Sequence[Sentence], reading: Reading, clock: C
     )
 
 
-def judged(event: TaggedEvent, clock: Clock) -> TaggedEvent:
-    """The event with `alert` as live would judge it at the report's own day of publication, or the reason in one word."""
-    reason = _reason(event, clock)
+def _types(group: Group) -> list[str]:
+    """Every type that hit, the primary one first: a named target hit by a planted device is an assassination (taxonomy)."""
+    types = sorted({telling.rule.type for telling in group}, key=TYPES.index)
+    if types[0] == "ied_attack" and "assassination" in types:
+        types.remove("assassination")
+        types.insert(0, "assassination")
+    return types
+
+
+def judged(event: TaggedEvent, clock: Clock, *, up_front: bool) -> TaggedEvent:
+    """The event with `alert` as live would judge it at the report's own day of publication, or the reason in one word.
+
+    What is not told `up_front` is background of another story.
+    """
+    reason = _reason(event, clock) or (None if up_front else "background")
     return replace(event, alert=reason is None, alert_reason=reason)
 
 
@@ -192,13 +204,13 @@ def _weapon(type: str, group: Group, scene: Sequence[Sentence], notes: Notes) ->
 
 def _target(group: Group, bound: Bound | None, scene: Sequence[Sentence], notes: Notes) -> str:
     """The first target that the tellings' sentences name, else the one that the place itself is, else one named nearby."""
+    if ruled := next((telling for telling in group if telling.rule.target), None):
+        notes.note("slot.target", ruled.trigger)
+        return str(ruled.rule.target)
     told = _unique(telling.sentence for telling in group)
     if slot := next((slot for sentence in told for slot in targets(sentence)), None):
         notes.note("slot.target", slot)
         return slot.value
-    if ruled := next((telling for telling in group if telling.rule.target), None):
-        notes.note("slot.target", ruled.trigger)
-        return str(ruled.rule.target)
     if bound and bound.named.entry.target and bound.named.verdict == "place":
         notes.note("slot.target", bound.named.hit)
         return bound.named.entry.target

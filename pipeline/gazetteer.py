@@ -10,7 +10,7 @@ from typing import Any
 from pipeline import lexicon
 from pipeline.datafiles import read_family, refuse
 from pipeline.folding import fold
-from pipeline.lexicon import Form, Language, Sense, load_languages
+from pipeline.lexicon import Form, Language, Sense, load_concepts, load_languages
 from schemas import records
 
 SCOPES = ("city", "belt", "near", "elsewhere", "unknown")
@@ -85,15 +85,18 @@ def _entry(given: Mapping[str, Any]) -> Entry:
 
 
 def place_forms(places: tuple[Entry, ...]) -> Iterator[Form]:
-    """Every name of every place, in any language's text; and each as a hashtag writes it, without its spaces."""
+    """Every name of every place, in any language's text, as a place and as the target it is; and as a hashtag writes it, without its spaces."""
     languages = load_languages()
     for index, entry in enumerate(places):
-        sense = Sense("place", value=index)
+        senses = [Sense("place", value=index)]
+        if (target := f"target.{entry.target}") in load_concepts():
+            senses.append(Sense("concept", concept=target))
         for code, names in entry.names.items():
             language = languages.get(code, _PLAIN)
             for name in names:
-                yield language.form(name, sense, anywhere=True)
-                yield _hashtag(name, sense)
+                for sense in senses:
+                    yield language.form(name, sense, anywhere=True)
+                    yield _hashtag(name, sense)
 
 
 def _hashtag(name: str, sense: Sense) -> Form:

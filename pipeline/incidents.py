@@ -117,9 +117,8 @@ def revise(event: Event, before: Event | None, *, told: Sequence[Told], alerted:
     """The event as the next revision after `before`: what changed, its content hash, and whether it alerts and why not."""
     changed = () if before is None else _changes(before, event)
     change = _change(event, before)
-    worth, reason = _worth(told, fresh=before is None or not alerted or change == "escalate" or before.status != event.status)
-    if worth and event.mode != "live":
-        worth, reason = False, event.mode
+    fresh = before is None or not alerted or change == "escalate" or before.status != event.status
+    worth, reason = _worth(told, event.mode, fresh=fresh)
     revision = 0 if before is None else before.revision + 1
     return replace(
         event, revision=revision, change=change, changed=changed, content_hash=content_hash(event), alert=worth, alert_reason=reason
@@ -295,9 +294,12 @@ def _changes(before: Event, after: Event) -> tuple[FieldChange, ...]:
     return tuple(changes)
 
 
-def _worth(told: Sequence[Told], *, fresh: bool) -> tuple[bool, str | None]:
+def _worth(told: Sequence[Told], mode: str, *, fresh: bool) -> tuple[bool, str | None]:
+    """Whether a revision alerts, and if not, why: what it tells of, else the mode, else that it adds nothing."""
     if not alerts_by_itself(told):
         return False, told[0][1].alert_reason
+    if mode != "live":
+        return False, mode
     return (True, None) if fresh else (False, "nothing_new")
 
 

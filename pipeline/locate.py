@@ -13,7 +13,7 @@ from pipeline.reading import Reading, Sentence
 HERE = ("city", "belt", "near")
 _DATELINE_END = re.compile(r"\s?[-–—]{1,3}\s|[–—]|:\s|\)\s")
 _DATELINE_LENGTH = 90
-_CONTAINED = re.compile(r"[ ,]*(?:(?:city|town|area|district|neighbou?rhood|region|quarter|province|governorate|in|of)[ ,]+){0,2}(?:(?:central|eastern|western|northern|southern)[ ,]+)?")
+_CONTAINED = re.compile(r"[ ,]*(?:(?:city|town|area|district|neighbou?rhood|region|quarter|province|governorate|in|of|a|de|في)[ ,]+){0,2}(?:(?:central|eastern|western|northern|southern)[ ,]+)?")
 _COMMA = 25
 _OTHER_CLAUSE = 200
 _COUNTRY = 80

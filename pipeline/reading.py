@@ -18,7 +18,7 @@ MAX_CHARACTERS = 100_000
 """What stands behind is not read."""
 
 _GAP = "\n\n"
-_DIGITS = re.compile(r"(?<![\w.,:/$€£#])\d{1,3}(?:,\d{3})+(?![\w,]|[.:/]\d)|(?<![\w.,:/$€£#])\d{1,7}(?![\w%]|[.,:/]\d)")
+_DIGITS = re.compile(r"(?<![\w.,:/$€£#])\d{1,3}(?:,\d{3})+(?![\w,]|[.:/]\d)|(?<![\w.,:/$€£#])\d{1,7}(?![\w%]|[.,:/]\d)|(?<![\w.,:/])\d{1,2}(?=(?:er|st|nd|rd|th)\b)")
 
 
 @dataclass(slots=True, eq=False)

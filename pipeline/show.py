@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.explain import Explanation
 from pipeline.replay import Summary
 from pipeline.sinks.avro_files import DEAD_LETTERS, EVENTS, REPORTS, read_files
 from schemas import avro
-from schemas.records import DeadLetter, Event
+from schemas.catalog import Entry
+from schemas.records import DeadLetter, Event, Report, TaggedEvent
 
 _SHOWN = 100
 _SEVERITY_STYLE = {"extreme": "bold red", "severe": "red", "moderate": "yellow", "minor": "green"}
@@ -63,7 +68,7 @@ def replay_as_json(summary: Summary, out: Path) -> dict[str, Any]:
 
 def print_replay(summary: Summary, out: Path) -> None:
     """The table of events, the dead letters, the counts and where the files are."""
-    console = Console()
+    console = _console()
     events = latest_events(out)
     console.print(_event_table(events[-_SHOWN:]))
     if len(events) > _SHOWN:
@@ -80,28 +85,99 @@ def print_replay(summary: Summary, out: Path) -> None:
         console.print(Text(f"  {out / family.folder}/"))
 
 
-def _event_table(events: list[Event]) -> Table:
-    table = Table(title="Events (last revision of each)", title_justify="left")
-    for name in ("day", "type", "status", "place", "severity", "killed", "injured", "told by", "alert"):
-        table.add_column(name, no_wrap=name in ("day", "type"))
+def print_explanation(explanation: Explanation, report: Report) -> None:
+    """The text with its evidence marked, then everything behind it."""
+    console = _console()
+    console.print(f"language {explanation.language} ({explanation.language_confidence:.2f})")
+    for field, text in (("title", report.title), ("text", report.text)):
+        if text:
+            console.print(_marked(field, text, explanation.events))
+    for event in explanation.events:
+        place = f"{event.place.name} ({event.place.scope})" if event.place else "no place"
+        alert = "alert" if event.alert else f"no alert: {event.alert_reason}"
+        console.print(Text(f"\n{event.type}, {event.status}, {place}, {event.event_date or 'no day'}, {event.severity}; {alert}", style="bold"))
+        console.print(_table(("evidence", "rule"), [(span.text, span.rule) for span in event.evidence]))
+    if not explanation.events:
+        console.print(Text("\nno event", style="bold"))
+    rows = [(f.rule, f.trigger, f"{f.status} ({f.because})" if f.because else f.status, f"{f.place or '-'} ({f.bound_by or '-'})") for f in explanation.fired]
+    console.print(_table(("rule that fired", "trigger", "status (by)", "place (bound by)"), rows))
+    missing = [(n.rule, n.trigger, f"forbidden by {n.forbidden_by}" if n.forbidden_by else _lacking(n.missing)) for n in explanation.not_fired]
+    console.print(_table(("rule that did not fire", "trigger", "why not"), missing))
+    console.print(_table(("place named", "is", "scope", "verdict"), [(p.words, p.name, p.scope, p.verdict) for p in explanation.places]))
+    console.print(_table(("words", "may mean"), [(m.words, ", ".join(m.means)) for m in explanation.matches]))
+
+
+def _lacking(missing: Sequence[Sequence[str]]) -> str:
+    return "lacks " + " and ".join(" or ".join(group) for group in missing)
+
+
+def _marked(field: str, text: str, events: Sequence[TaggedEvent]) -> Text:
+    """Feed text is data: shown as it is, with evidence underlined, never read as markup."""
+    marked = Text(text)
     for event in events:
-        place = f"{event.place.name} ({event.place.scope})" if event.place else "-"
+        for span in event.evidence:
+            if span.field == field:
+                marked.stylize("bold underline", span.start, span.end)
+    return marked
+
+
+def print_schemas(entries: Sequence[Entry]) -> None:
+    """A row for each schema."""
+    rows = [(e.name, str(e.fields), str(e.released_versions), e.fingerprint, e.doc) for e in entries]
+    _console().print(_table(("schema", "fields", "released", "fingerprint", "what it is"), rows))
+
+
+def print_schema(entry: Entry) -> None:
+    """The fields of one schema."""
+    console = _console()
+    console.print(Text(f"{entry.name}: {entry.doc}"))
+    rows = [(field["name"], _type(field["type"]), field.get("doc", "")) for field in entry.definition["fields"]]
+    console.print(_table(("field", "type", "what it means"), rows))
+
+
+def _type(given: Any) -> str:
+    if isinstance(given, list):
+        return " or ".join(_type(branch) for branch in given)
+    if isinstance(given, str):
+        return given
+    if given["type"] in ("array", "map"):
+        return f"{given['type']} of {_type(given.get('items') or given.get('values'))}"
+    return str(given.get("name") or given.get("logicalType") or given["type"])
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 120)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table | str:
+    if not rows:
+        return ""
+    table = Table(box=SIMPLE, pad_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _event_table(events: list[Event]) -> Table:
+    caption = "hurt: killed/injured; told by: publisher families/reports"
+    table = Table(title="Events (last revision of each)", caption=caption, title_justify="left", caption_justify="left", box=SIMPLE, pad_edge=False)
+    for name in ("day", "type", "status", "place", "severity", "hurt", "told by", "alert"):
+        table.add_column(name, no_wrap=name in ("day", "type"), overflow="fold")
+    for event in events:
         severity = Text(event.severity, style=_SEVERITY_STYLE.get(event.severity, ""))
-        told = f"{len(event.families)} families, {len(event.reports)} reports"
-        toll = (_span(event.killed_min, event.killed_max), _span(event.injured_min, event.injured_max))
+        hurt = f"{_span(event.killed_min, event.killed_max)}/{_span(event.injured_min, event.injured_max)}"
+        told = f"{len(event.families)}/{len(event.reports)}"
         alert = "yes" if event.alert else f"no: {event.alert_reason}"
-        table.add_row(event.event_date or "-", event.type, event.status, place, severity, *toll, told, alert)
+        place = Text(event.place.name if event.place else "-")
+        table.add_row(event.event_date or "-", event.type, event.status, place, severity, hurt, told, alert)
     return table
 
 
-def _dead_letter_table(letters: list[DeadLetter]) -> Table:
-    table = Table(title="Dead letters", title_justify="left")
-    for name in ("file", "entry", "stage", "what was wrong"):
-        table.add_column(name, overflow="fold")
-    for letter in letters:
-        position = "-" if letter.position is None else str(letter.position)
-        table.add_row(Text(letter.file or "-"), position, letter.stage, Text(letter.error_message))
-    return table
+def _dead_letter_table(letters: list[DeadLetter]) -> Table | str:
+    rows = [(x.file or "-", "-" if x.position is None else str(x.position), x.stage, x.error_message) for x in letters]
+    return _table(("dead letter: file", "entry", "stage", "what was wrong"), rows)
 
 
 def _span(low: int | None, high: int | None) -> str:

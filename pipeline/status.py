@@ -18,9 +18,19 @@ DROPPED = ("negated", "accident", "topic")
 STALE_DAYS = 3
 _TOPICS = tuple(f"topic.{name}" for name in ("sport", "space", "market", "film", "game", "weather", "medicine", "figurative", "traffic"))
 _PAST_TOPICS = ("topic.trial", "topic.history", "topic.summary")
-_TOLL = ("harm.killed", "harm.kills", "harm.injured", "harm.injures")
+HEADLINE_TOPICS = ("topic.sport", "topic.space", "topic.film", "topic.game")
+"""Topics of a headline that make what is told below it none of ours, unless people are killed or hurt."""
+
+_TOLL = ("harm.killed", "harm.kills", "harm.injured", "harm.injures", "harm.killed_one", "harm.injured_one")
 _NO_ACCIDENT = ("weapon.car_bomb", "weapon.suicide_vest", "weapon.ied", "weapon.sticky_ied", "weapon.rocket", "weapon.mortar", "weapon.firearm", "weapon.drone")
 _REACH = 60
+_NEGATION_REACH = 25
+_TOLD_AS = {
+    "foiled": ("status.foiled",),
+    "intercepted": ("status.intercepted", "act.intercept", "act.destroy_in_air"),
+    "attempted": ("status.attempted",),
+    "claimed": ("status.claimed",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +42,39 @@ class Verdict:
     moment: Moment | None = None
 
 
-def judge(sentence: Sentence, trigger: Hit, times: Sequence[Moment], *, rule_status: str | None, lead: bool) -> Verdict:
-    """The status of an event that `trigger` tells of; `times` are those of its sentence, `lead` whether it stands at the head of the report."""
+def judge(
+    sentence: Sentence,
+    trigger: Hit,
+    support: Sequence[Hit],
+    times: Sequence[Moment],
+    *,
+    rule_status: str | None,
+    lead: bool,
+    headline: Sequence[Hit] = (),
+) -> Verdict:
+    """The status of an event that `trigger` and its `support` tell of.
+
+    `times` are those of its sentence, `lead` whether it stands at the head of the report, `headline` what the title says it is all about.
+    """
     guards = sentence.having
     clause = [hit for hit in sentence.hits if sentence.clause(hit) == sentence.clause(trigger)]
-    if (topic := _first(guards(_TOPICS))) and not guards(_TOLL):
+    told = max((trigger, *support), key=lambda hit: hit.start)
+    if (topic := _first([*guards(_TOPICS), *headline])) and not guards(_TOLL):
         return Verdict("topic", topic)
     if (accident := _first(guards(("status.accident",)))) and not guards(_NO_ACCIDENT):
         return Verdict("accident", accident)
-    if negation := _first(_before(clause, "status.negated", trigger, 25)):
+    if negation := _first(_before(clause, "status.negated", trigger, _NEGATION_REACH)):
         return Verdict("negated", negation)
     if drill := _first(guards(("status.drill",))):
         return Verdict("drill", drill)
-    if past := _first([*guards(_PAST_TOPICS), *_before(clause, "status.retrospective", trigger, _REACH), *_anniversary(clause, trigger)]):
+    if past := _first([*guards(_PAST_TOPICS), *_before(clause, "status.retrospective", told, _REACH), *_anniversary(clause, trigger)]):
         return Verdict("retrospective", past)
     if old := _old(times, trigger, lead):
         return Verdict("retrospective", moment=old)
-    for status, concept in (("denied", "status.denied"), ("threatened", "status.threatened"), ("hypothetical", "status.hypothetical")):
-        if hit := _first(_before(clause, concept, trigger, _REACH)):
+    for status in ("denied", "threatened", "hypothetical"):
+        if hit := _first(_before(clause, f"status.{status}", told, _REACH)):
             return Verdict(status, hit)
-    for status in ("foiled", "intercepted", "attempted", "claimed"):
-        concepts = (f"status.{status}", *(("act.intercept", "act.destroy_in_air") if status == "intercepted" else ()))
+    for status, concepts in _TOLD_AS.items():
         if hit := _first(guards(concepts)):
             return Verdict(status, hit)
     return Verdict(rule_status or "reported", trigger if rule_status else None)

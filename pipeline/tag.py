@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -18,7 +18,7 @@ from pipeline.locate import Map, Named
 from pipeline.matcher import Hit, Matcher
 from pipeline.reading import Reading, Sentence
 from pipeline.rules import TYPES, Rule, Rules, load_rules
-from pipeline.status import DROPPED, Verdict, judge
+from pipeline.status import DROPPED, HEADLINE_TOPICS, judge
 from pipeline.tellings import Group, Telling, grouped
 from pipeline.times import Clock, Moment, clock_of, moments
 from schemas import avro
@@ -51,7 +51,8 @@ def load_tagger() -> Tagger:
     places, languages = load_places(), load_languages()
     names = list(place_forms(places))
     forms = [form for language in languages.values() for form in language_forms(language)]
-    gate = [form for form in names if places[form.sense.value].name == "Iraq" or (places[form.sense.value].scope == "city" and not places[form.sense.value].needs)]
+    here = {index for index, place in enumerate(places) if place.name == "Iraq" or (place.scope == "city" and not place.needs)}
+    gate = [form for form in names if form.sense.kind == "place" and form.sense.value in here]
     return Tagger(Matcher([*names, *forms]), Matcher(gate), places, load_rules(), frozenset(languages), content_hash())
 
 
@@ -95,7 +96,11 @@ def examine(report: Report, tagger: Tagger) -> Examination:
     tellings, unfired = _tellings(sentences, tagger.rules, places, times)
     groups = grouped(telling for telling in tellings if telling.verdict.status not in DROPPED)
     dated = _dated(sentences, times)
-    events = (judged(describe(group, _scene(group, groups, sentences, places), reading, clock, dated), clock) for group in groups)
+    first_text = next((sentence.number for sentence in sentences if not sentence.title), 0)
+    events = (
+        judged(describe(group, _scene(group, groups, sentences, places), reading, clock, dated), clock, up_front=_up_front(group, first_text + _LEAD))
+        for group in groups
+    )
     ordered = tuple(sorted(events, key=lambda event: (not event.alert, TYPES.index(event.type))))
     named = [named for sentence in sentences for named in places.named[sentence.number]]
     return Examination(reading, sentences, named, tellings, unfired, ordered)
@@ -109,6 +114,7 @@ def _languages(report: Report, tagger: Tagger) -> Collection[str]:
 def _tellings(sentences: Sequence[Sentence], rules: Rules, places: Map, times: dict[int, list[Moment]]) -> tuple[list[Telling], list[Unfired]]:
     tellings: list[Telling] = []
     unfired: list[Unfired] = []
+    headline = [hit for sentence in sentences if sentence.title for hit in sentence.having(HEADLINE_TOPICS)]
     for sentence in sentences:
         lead = sentence.title or sentence.number < _LEAD
         for rule, trigger in _triggered(sentence, rules):
@@ -117,7 +123,7 @@ def _tellings(sentences: Sequence[Sentence], rules: Rules, places: Map, times: d
             if missing or forbidden:
                 unfired.append(Unfired(rule, trigger, missing, forbidden))
                 continue
-            verdict = judge(sentence, trigger, times[sentence.number], rule_status=rule.status, lead=lead)
+            verdict = judge(sentence, trigger, support, times[sentence.number], rule_status=rule.status, lead=lead, headline=headline)
             tellings.append(Telling(rule, trigger, support, sentence, verdict, places.bind(sentence, trigger), tuple(times[sentence.number])))
     return tellings, unfired
 
@@ -145,6 +151,15 @@ def _support(rule: Rule, trigger: Hit, sentence: Sentence) -> tuple[tuple[Hit, .
         else:
             missing.append(group)
     return tuple(support), tuple(missing)
+
+
+def _up_front(group: Group, lead_end: int) -> bool:
+    """Whether an event is what the report is about: told at its head, or with a place and a recent time of its own."""
+    for telling in group:
+        recent = any(moment.days_ago <= 1 and moment.precision == "day" for moment in telling.times)
+        if telling.sentence.number < lead_end or (recent and telling.bound and telling.bound.how in ("clause", "sentence")):
+            return True
+    return False
 
 
 def _dated(sentences: Sequence[Sentence], times: dict[int, list[Moment]]) -> Moment | None:
@@ -178,9 +193,13 @@ class Tag(beam.PTransform[Any, Any]):
 
     def expand(self, reports: beam.PCollection[Report]) -> Any:
         """One guarded step."""
-        return reports | Guard("tag", _load_step, avro.encode_single_object)
+        return reports | Guard("tag", _load, avro.encode_single_object)
 
 
-def _load_step() -> Any:
-    tagger = load_tagger()
+def _load() -> Callable[[Report], Report]:
+    return with_events(load_tagger())
+
+
+def with_events(tagger: Tagger) -> Callable[[Report], Report]:
+    """The function that gives a report its events and the version of what tagged it."""
     return lambda report: replace(report, events=tag(report, tagger), lexicon_version=tagger.version)

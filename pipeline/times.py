@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -62,7 +62,11 @@ def clock_of(report: Report) -> Clock:
 def moments(sentence: Sentence, view: str, clock: Clock, *, month_first: bool) -> list[Moment]:
     """Every time that the sentence states, in order."""
     found = [*_written_dates(sentence, view, clock), *_numeric_dates(sentence, view, month_first), *_relative(sentence, view, clock)]
-    return sorted(found, key=lambda moment: moment.start)
+    return [_aged(moment, clock) for moment in sorted(found, key=lambda moment: moment.start)]
+
+
+def _aged(moment: Moment, clock: Clock) -> Moment:
+    return replace(moment, days_ago=(clock.today - moment.day).days) if moment.day and clock.today else moment
 
 
 def _written_dates(sentence: Sentence, view: str, clock: Clock) -> Iterator[Moment]:
@@ -86,8 +90,10 @@ def _written_dates(sentence: Sentence, view: str, clock: Clock) -> Iterator[Mome
 def _beside(month: Hit, numbers: Sequence[Hit], view: str, low: int, high: int) -> Hit | None:
     """The number of the day next to a month's name."""
     for number in numbers:
+        if number is month:
+            continue
         gap = view[number.end : month.start] if number.end <= month.start else view[month.end : number.start]
-        if low <= (number.number or 0) <= high and len(gap) <= _NEAR and gap.strip(" .") in ("", "th", "st", "nd", "rd", "of"):
+        if low <= (number.number or 0) <= high and len(gap) <= _NEAR + 1 and gap.strip(" .") in ("", "th", "st", "nd", "rd", "er", "of"):
             return number
     return None
 

@@ -57,11 +57,15 @@ def plain(payloads: list[bytes]) -> tuple[int, int]:
     return len([avro.encode(report) for report in reports]), len([avro.encode(event) for event in events])
 
 
+def _payloads(_: int) -> list[bytes]:
+    return PAYLOADS
+
+
 class Given(beam.PTransform[Any, Any]):
     """Payloads from memory: reading is not what is compared."""
 
     def expand(self, begin: Any) -> Any:
-        return begin | beam.Create([0]) | beam.FlatMap(lambda _: PAYLOADS).with_output_types(bytes)
+        return begin | beam.Create([0]) | beam.FlatMap(_payloads).with_output_types(bytes)
 
 
 class Encoded(beam.PTransform[Any, Any]):

@@ -11,6 +11,7 @@ from apache_beam.transforms.deduplicate import DeduplicatePerKey
 
 from pipeline.deduplicate import Deduplicate
 from pipeline.normalise import normalise
+from pipeline.packing import pack
 from pipeline.settings import Settings
 from schemas.records import Report
 from tests.bench.samples import raw_items
@@ -21,9 +22,13 @@ PER_KEY_ITEMS = 5_000
 REPORTS: list[Report] = []
 
 
+def _given(count: int) -> list[Report]:
+    return REPORTS[:count]
+
+
 def _run(count: int, step: Any) -> None:
     with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as p:
-        given = p | beam.Create([count]) | "Given" >> beam.FlatMap(lambda n: REPORTS[:n])
+        given = p | beam.Create([count]) | "Given" >> beam.FlatMap(_given)
         given | step | beam.combiners.Count.Globally()
 
 
@@ -36,11 +41,15 @@ class _Sharded(beam.PTransform[Any, Any]):
         return (reports | Deduplicate(Settings(shards=self.shards))).reports
 
 
+def _keyed(report: Report) -> tuple[str, bytes]:
+    return report.item_id, pack(report)
+
+
 class _PerKey(beam.PTransform[Any, Any]):
     """The item-id layer alone: the least that Deduplicate does."""
 
     def expand(self, reports: Any) -> Any:
-        keyed = reports | beam.Map(lambda r: (r.item_id, r)).with_output_types(tuple[str, Report])
+        keyed = reports | beam.Map(_keyed).with_output_types(tuple[str, bytes])
         return keyed | DeduplicatePerKey(event_time_duration=7 * 86_400)
 
 
