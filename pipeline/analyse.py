@@ -95,7 +95,7 @@ def _event(event: TaggedEvent) -> Json:
 
 
 def _place(place: Place | None) -> Json | None:
-    return place and {name: getattr(place, name) for name in ("name", "scope", "latitude", "longitude", "geo_precision")}
+    return {name: getattr(place, name) for name in ("name", "scope", "latitude", "longitude", "geo_precision")} if place else None
 
 
 def _evidence(span: Evidence) -> Json:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pipeline.matcher import Hit
 from pipeline.reading import Sentence
 
-_KINDS = {"killed": ("harm.killed", "harm.kills", "act.find_body", "harm.killed_one"), "injured": ("harm.injured", "harm.injures", "harm.injured_one")}
+_KINDS = {
+    "killed": ("harm.killed", "harm.kills", "act.find_body", "harm.killed_one"),
+    "injured": ("harm.injured", "harm.injures", "harm.injured_one"),
+}
 _HARM = frozenset(concept for concepts in _KINDS.values() for concept in concepts)
 _NONE = {"killed": ("harm.no_casualties", "harm.no_killed"), "injured": ("harm.no_casualties", "harm.no_injured")}
 _ONE = ("harm.killed_one", "harm.injured_one")
@@ -89,7 +92,12 @@ def _is_clock_or_year(hit: Hit, following: Hit | None, view: str) -> bool:
     written = view[hit.start : hit.end]
     if not written.isdigit() or len(written) < 3 or (following is not None and following.has(_PEOPLE)):
         return False
-    clock = len(written) == 4 and int(written[2:]) < 60 and int(written) < 2400 and view[: hit.start].rstrip().endswith(("at", "around", "between", "and", "about"))
+    clock = (
+        len(written) == 4
+        and int(written[2:]) < 60
+        and int(written) < 2400
+        and view[: hit.start].rstrip().endswith(("at", "around", "between", "and", "about"))
+    )
     return written[0] == "0" or clock or (len(written) == 4 and 1900 <= int(written) <= 2100)
 
 
@@ -122,7 +130,12 @@ def _behind(harm: Hit, harms: Sequence[Hit], numbers: Sequence[Hit], sentence: S
     if not near or near[0].start - harm.end > _RIGHT or "," in view[harm.end : near[0].start]:
         return []
     follows = next((other for other in harms if other.start == ceiling), None)
-    if follows is not None and not follows.has(("harm.kills", "harm.injures")) and ceiling - near[-1].end <= _PERSON and _joined(view[harm.end : near[0].start]):
+    if (
+        follows is not None
+        and not follows.has(("harm.kills", "harm.injures"))
+        and ceiling - near[-1].end <= _PERSON
+        and _joined(view[harm.end : near[0].start])
+    ):
         return []
     return _chain(near, view, sentence, from_end=False)
 

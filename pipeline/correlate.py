@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import apache_beam as beam
+from apache_beam.pvalue import PCollection
 
 from pipeline.dead_letter import dead_letter
 from pipeline.deduplicate import micros
 from pipeline.fold_in_order import CELLS, BatchByKey, Cells, Element, FoldInOrder
-from pipeline.incidents import ALIKE, Told, alerts_by_itself, assemble, cancel, likeness, relevant, revise
+from pipeline.incidents import ALIKE, SURE, Told, alerts_by_itself, assemble, cancel, likeness, relevant, revise
 from pipeline.normalise import UNKNOWN_TIME
 from pipeline.packing import pack, unpacker
 from pipeline.settings import Settings
@@ -71,10 +72,14 @@ def correlate(incidents: Sequence[Incident], report: Report, *, ttl: timedelta) 
 
 
 def _anchor(incidents: Sequence[Incident], joined: dict[str, list[Told]], telling: Told) -> str:
-    """Anchor of the incident that the telling belongs to: the likest open one, else a new one of its own."""
+    """Anchor of the incident that the telling belongs to: the likest open one or one this report opened, else a new one.
+
+    Of several that are surely the same the oldest takes it, so that two names of one place do not divide the reports.
+    """
     report, event = telling
-    scored = [(likeness(event, report.first_seen, incident.event), incident.anchor) for incident in incidents]
-    best, anchor = max(scored, default=(0.0, ""))
+    scored = [(likeness(event, incident.event, abs(report.first_seen - incident.event.last_seen)), incident.anchor) for incident in incidents]
+    scored += [(likeness(event, other, timedelta()), anchor) for anchor, others in joined.items() for _, other in others]
+    best, anchor = max(((min(score, SURE), anchor) for score, anchor in scored), key=lambda pair: pair[0], default=(0.0, ""))
     if best >= ALIKE:
         return anchor
     new = f"{report.item_id}/{event.type}"
@@ -122,19 +127,19 @@ def _pack(cells: Cells, incidents: Sequence[Incident], width: timedelta) -> Cell
 class Correlated(NamedTuple):
     """Revisions of events, dead letters, and the state that a bounded input leaves."""
 
-    events: beam.PCollection[Event]
-    dead: beam.PCollection[DeadLetter]
-    cells: beam.PCollection[Any]
+    events: PCollection[Event]
+    dead: PCollection[DeadLetter]
+    cells: PCollection[Any]
 
 
 class Correlate(beam.PTransform[Any, Any]):
     """Report -> Correlated. `carried` is the state an earlier slice left."""
 
-    def __init__(self, settings: Settings, carried: beam.PCollection[Any] | None = None) -> None:
+    def __init__(self, settings: Settings, carried: PCollection[Any] | None = None) -> None:
         super().__init__()
         self.settings, self.carried = settings, carried
 
-    def expand(self, reports: beam.PCollection[Report]) -> Any:
+    def expand(self, reports: PCollection[Report]) -> Any:
         """Only what concerns an incident is sent, without its text."""
         fold = partial(fold_reports, ttl=self.settings.incident_ttl)
         folded = (
@@ -143,8 +148,13 @@ class Correlate(beam.PTransform[Any, Any]):
             | "SendReports" >> BatchByKey(_route)
             | "FoldReports" >> FoldInOrder(fold, hold=self.settings.hold, carried=self.carried)
         )
-        kinds = folded.outputs | "ByKind" >> beam.Partition(lambda record, _: int(isinstance(record, DeadLetter)), 2)
-        return Correlated(kinds[0], kinds[1], folded.cells)
+        kinds = folded.outputs | "ByKind" >> beam.ParDo(_ByKind()).with_outputs("dead", main="events")
+        return Correlated(kinds.events, kinds.dead, folded.cells)
+
+
+class _ByKind(beam.DoFn):
+    def process(self, record: Event | DeadLetter) -> Iterator[Any]:
+        yield beam.pvalue.TaggedOutput("dead", record) if isinstance(record, DeadLetter) else record
 
 
 def concerns(report: Report) -> bool:

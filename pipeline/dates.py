@@ -17,7 +17,8 @@ EARLIEST, LATEST = 1990, 2100
 _LONGEST = 120
 _ARABIA = timezone(timedelta(hours=3))
 _OFFSETS = {
-    "z": 0, "ut": 0, "utc": 0, "gmt": 0, "wet": 0, "bst": 1, "west": 1, "cet": 1, "mez": 1, "cest": 2, "mesz": 2, "eet": 2, "sast": 2, "eest": 3,
+    "z": 0, "ut": 0, "utc": 0, "gmt": 0, "wet": 0, "bst": 1, "west": 1, "cet": 1, "mez": 1, "cest": 2, "mesz": 2, "eet": 2, "sast": 2,
+    "eest": 3,
     "msk": 3, "trt": 3, "irst": 3.5, "gst": 4, "irdt": 4.5, "aft": 4.5, "pkt": 5, "ist": 5.5, "est": -5, "edt": -4, "cst": -6, "cdt": -5,
     "mst": -7, "mdt": -6, "pst": -8, "pdt": -7,
 }  # fmt: skip
@@ -31,7 +32,7 @@ _ZONE = re.compile(r"(?:\b(?:utc|gmt))?\s?([+-])(\d{1,2})(?::?(\d{2}))?\)?\s*(?:
 _ZONE_NAME = re.compile(r"\b([a-z]{1,5})\)?\.?\s*(?:\d{4})?$")
 _IANA = re.compile(r"\b[A-Z][A-Za-z]+/[A-Z][A-Za-z_]+\b")
 _DAY = re.compile(r"(?<![\d:])(\d{1,2})(?:st|nd|rd|th|er)?(?![\d:])")
-_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
+_YEAR = re.compile(r"(?<![\d+])(?:1[3-9]|2[01])\d\d(?!\d)")
 _SHORT_YEAR = re.compile(r"(?<![\d:])\d{2}(?![\d:])")
 
 
@@ -39,7 +40,7 @@ _SHORT_YEAR = re.compile(r"(?<![\d:])\d{2}(?![\d:])")
 class Published:
     """When an item says it was published.
 
-    `time` UTC, the start of the period where `precision` (second minute day month year unknown) is coarser; None where unknown.
+    `time` UTC, the start of the period where `precision` (second minute day month year unknown) is coarser; None: unknown.
     `repair`: zone_assumed, clamped_to_first_seen or unreadable.
     """
 
@@ -51,7 +52,8 @@ class Published:
 def parse_published(raw: str, *, time_zone: str | None, first_seen: datetime | None) -> Published:
     """Reads a raw publication date; never raises.
 
-    A date without a zone, or with one we do not know, is in the source's `time_zone` (an IANA name), else in UTC, which is a repair. One that
+    A date without a zone, or with one we do not know, is in the source's `time_zone` (an IANA name), else in UTC,
+    which is a repair. One that
     lies after `first_seen` is clamped to it. A year before 1990 (a Hijri one, an empty clock) is unreadable.
     """
     if not raw.strip():
@@ -74,7 +76,9 @@ def _read(raw: str, home: tzinfo | None) -> Published:
     else:
         day, rest = _calendar_day(text)
         clock, rest = _clock(rest)
-    naive = datetime(*(day[:3]), *(int(part or 0) for part in clock))
+    year, month, first = day[:3]
+    hours, minutes, seconds = (int(part or 0) for part in clock)
+    naive = datetime(year, month, first, hours, minutes, seconds)
     precision = day[3] if clock[0] is None else "minute" if clock[2] is None else "second"
     zone, sure = _zone(raw, rest, home)
     time = naive.replace(tzinfo=zone).astimezone(UTC)
@@ -106,12 +110,8 @@ def _day(year: str, month: str | None, day: str | None) -> _Day:
 
 def _named_day(text: str) -> tuple[_Day, str]:
     """As in "Sun, 20 Dec 2020 17:30:00 +0300", "20 décembre 2020 à 21h30", "December 20, 2020"."""
-    for name, month in month_names():
-        if match := re.search(rf"(?<!\w){re.escape(name)}\.?(?!\w)", text):
-            break
-    else:
-        raise ValueError("no month")
-    before, after = text[: match.start()], text[match.end() :]
+    month, start, end = _month(text)
+    before, after = text[:start], text[end:]
     year = _YEAR.search(after) or _YEAR.search(before)
     stated = list(_DAY.finditer(before))[-1:] or list(_DAY.finditer(after))[:1]
     if year is None and stated:
@@ -120,7 +120,17 @@ def _named_day(text: str) -> tuple[_Day, str]:
         raise ValueError("no year")
     number = int(year[0]) + (2000 if len(year[0]) == 2 else 0)
     rest = after.replace(year[0], " ", 1) if year.string is after else after
-    return (number, month, int(stated[0][1]) if stated else 1, "day" if stated else "month"), f"{rest} {before}" if _TIME.search(before) else rest
+    return (number, month, int(stated[0][1]) if stated else 1, "day" if stated else "month"), f"{rest} {before}" if _TIME.search(
+        before
+    ) else rest
+
+
+def _month(text: str) -> tuple[int, int, int]:
+    """The month that a text names, and where. Raises ValueError."""
+    for name, month in month_names():
+        if match := re.search(rf"(?<!\w){re.escape(name)}\.?(?!\w)", text):
+            return month, match.start(), match.end()
+    raise ValueError("no month")
 
 
 @cache
@@ -183,5 +193,3 @@ def _believed(time: datetime, precision: str, repair: str | None) -> Published:
     if not EARLIEST <= time.year < LATEST:
         return Published(repair="unreadable")
     return Published(time, precision, repair)
-
-

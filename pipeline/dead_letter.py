@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import apache_beam as beam
+from apache_beam.pvalue import PCollection
 
 from pipeline.metrics import failed
 from schemas.records import DeadLetter
@@ -34,8 +35,8 @@ def dead_letter(stage: str, error: Exception, payload: bytes, now: datetime) -> 
 class Guarded(NamedTuple):
     """What a guarded step lets through, and the dead letters of the rest."""
 
-    good: beam.PCollection[Any]
-    dead: beam.PCollection[Any]
+    good: PCollection[Any]
+    dead: PCollection[Any]
 
 
 class Guard(beam.PTransform[Any, Any]):
@@ -49,7 +50,7 @@ class Guard(beam.PTransform[Any, Any]):
         super().__init__()
         self.dofn = _Guard(stage, load, payload)
 
-    def expand(self, elements: beam.PCollection[Any]) -> Any:
+    def expand(self, elements: PCollection[Any]) -> Any:
         """One ParDo with two outputs."""
         outputs = elements | beam.ParDo(self.dofn).with_outputs("dead", main="good")
         return Guarded(outputs.good, outputs.dead)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.pvalue import PCollection
 
 from pipeline.dead_letter import Guard
 from schemas import avro
@@ -19,6 +20,6 @@ def decode(payload: bytes) -> RawItem:
 class Decode(beam.PTransform[Any, Any]):
     """bytes -> Guarded(RawItem)."""
 
-    def expand(self, payloads: beam.PCollection[bytes]) -> Any:
+    def expand(self, payloads: PCollection[bytes]) -> Any:
         """One guarded step; the dead letter holds the payload as it came."""
         return payloads | Guard("decode", lambda: decode, bytes)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
+from apache_beam.pvalue import PCollection
 from numpy.typing import NDArray
 
 from pipeline.fold_in_order import CELLS, BatchByKey, Cells, Element, FoldInOrder, Message, messages, unpack_elements
@@ -165,18 +166,18 @@ def with_story(report: Report, answers: Iterable[tuple[int, bytes, int, bool]]) 
 class Deduplicated(NamedTuple):
     """New and changed reports in their stories, and the state that a bounded input leaves."""
 
-    reports: beam.PCollection[Report]
-    cells: beam.PCollection[Any]
+    reports: PCollection[Report]
+    cells: PCollection[Any]
 
 
 class Deduplicate(beam.PTransform[Any, Any]):
     """Report -> Deduplicated. `carried` is the state an earlier slice left."""
 
-    def __init__(self, settings: Settings, carried: beam.PCollection[Any] | None = None) -> None:
+    def __init__(self, settings: Settings, carried: PCollection[Any] | None = None) -> None:
         super().__init__()
         self.settings, self.carried = settings, carried
 
-    def expand(self, reports: beam.PCollection[Report]) -> Any:
+    def expand(self, reports: PCollection[Report]) -> Any:
         """References to their shards and back, bodies straight to the rejoin."""
         shards, hold = self.settings.shards, self.settings.hold
         remember = partial(fold_references, ttl=self.settings.dedupe_ttl, shards=shards)

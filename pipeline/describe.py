@@ -52,7 +52,12 @@ def describe(group: Group, scene: Sequence[Sentence], reading: Reading, clock: C
     for telling in group:
         notes.note(telling.rule.id, telling.trigger, *telling.support)
     bound = _place(group, notes)
-    values = _toll(types[0], scene, reading, notes) | _projectiles(types[0], scene, notes) | _actors(scene, notes) | _when(group, dated, clock, notes)
+    values = (
+        _toll(types[0], scene, reading, notes)
+        | _projectiles(types[0], scene, notes)
+        | _actors(scene, notes)
+        | _when(group, dated, clock, notes)
+    )
     killed, injured = (values[f"{kind}_max"] or values[f"{kind}_min"] for kind in ("killed", "injured"))
     status, target = _status(group, killed, notes), _target(group, bound, scene, notes)
     return TaggedEvent(
@@ -135,29 +140,29 @@ def _record(bound: Bound | None) -> Place | None:
     return place
 
 
-def _toll(type: str, scene: Sequence[Sentence], reading: Reading, notes: Notes) -> dict[str, int | None]:
+def _toll(event_type: str, scene: Sequence[Sentence], reading: Reading, notes: Notes) -> dict[str, int | None]:
     """Killed and injured: of the first sentence that counts them, victims before attackers."""
     values: dict[str, int | None] = {}
     for kind in ("killed", "injured"):
-        count = _first_count(kind, type, scene, reading)
+        count = _first_count(kind, event_type, scene, reading)
         values[f"{kind}_min"], values[f"{kind}_max"] = (count.low, count.high) if count else (None, None)
         if count:
             notes.note(f"slot.{kind}", count)
     return values
 
 
-def _first_count(kind: str, type: str, scene: Sequence[Sentence], reading: Reading) -> Count | None:
+def _first_count(kind: str, event_type: str, scene: Sequence[Sentence], reading: Reading) -> Count | None:
     for sentence in scene:
         counts = [count for count in casualties(sentence, reading.view) if count.kind == kind]
-        victims = counts if type in _ATTACKERS_COUNT else [count for count in counts if not count.attackers]
+        victims = counts if event_type in _ATTACKERS_COUNT else [count for count in counts if not count.attackers]
         if victims or counts:
             return max(victims or counts, key=lambda count: count.low)
     return None
 
 
-def _projectiles(type: str, scene: Sequence[Sentence], notes: Notes) -> dict[str, int | None]:
+def _projectiles(event_type: str, scene: Sequence[Sentence], notes: Notes) -> dict[str, int | None]:
     """The fewest that are stated, and the most where every statement is closed."""
-    found = projectiles(scene) if type in ("rocket_mortar_attack", "drone_attack") else []
+    found = projectiles(scene) if event_type in ("rocket_mortar_attack", "drone_attack") else []
     if not found:
         return {"projectiles_min": None, "projectiles_max": None}
     notes.note("slot.projectiles", *found)
@@ -175,7 +180,9 @@ def _actors(scene: Sequence[Sentence], notes: Notes) -> dict[str, str | None]:
 
 
 def _when(group: Group, dated: Moment | None, clock: Clock, notes: Notes) -> dict[str, Any]:
-    moment = next((telling.moment for telling in group if telling.moment and telling.moment.day), None) or (dated if group[0].current else None)
+    moment = next((telling.moment for telling in group if telling.moment and telling.moment.day), None) or (
+        dated if group[0].current else None
+    )
     if moment is None or moment.day is None:
         return {"event_date": None}
     notes.note("slot.event_date", moment)
@@ -184,9 +191,9 @@ def _when(group: Group, dated: Moment | None, clock: Clock, notes: Notes) -> dic
     return {"event_date": moment.day.isoformat(), "event_time": clock.utc(moment.day, moment.hour), "event_time_precision": "part_of_day"}
 
 
-def _weapon(type: str, group: Group, scene: Sequence[Sentence], notes: Notes) -> str:
+def _weapon(event_type: str, group: Group, scene: Sequence[Sentence], notes: Notes) -> str:
     """The rule's own weapon, sharpened by the most telling one that the event's sentences name."""
-    primary = [telling for telling in group if telling.rule.type == type]
+    primary = [telling for telling in group if telling.rule.type == event_type]
     for sentence in _unique(telling.sentence for telling in primary):
         if slot := next(weapons(sentence), None):
             notes.note("slot.weapon", slot)

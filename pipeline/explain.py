@@ -88,7 +88,7 @@ def _match(seen: Examination, tagger: Tagger, hit: Hit) -> Match:
     span = _words(seen, hit)
     numbers = [f"{name} {value}" for name in ("number", "month", "weekday") if (value := getattr(hit, name)) is not None]
     places = sorted({f"place {tagger.places[index].name}" for index in hit.places})
-    return Match(span.field, span.start, span.end, span.text, tuple([*sorted(hit.concepts), *places, *numbers]))
+    return Match(span.field, span.start, span.end, span.text, (*sorted(hit.concepts), *places, *numbers))
 
 
 def _fired(seen: Examination, telling: Telling) -> Fired:

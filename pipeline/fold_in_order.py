@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.coders import BooleanCoder, BytesCoder
+from apache_beam.pvalue import PCollection
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.transforms.window import GlobalWindow
@@ -41,8 +42,8 @@ unpack_elements = unpacker(list[Element])
 class Folded(NamedTuple):
     """Outputs of the fold and, when a bounded input has ended, the cells of each key: (key, packed [(cell number, bytes)])."""
 
-    outputs: beam.PCollection[Any]
-    cells: beam.PCollection[Any]
+    outputs: PCollection[Any]
+    cells: PCollection[Any]
 
 
 def messages(batches: Mapping[int, Sequence[Element]]) -> Iterator[Message]:
@@ -57,12 +58,16 @@ class BatchByKey(beam.PTransform[Any, Any]):
         super().__init__()
         self.route = route
 
-    def expand(self, records: beam.PCollection[Any]) -> beam.PCollection[Message]:
+    def expand(self, records: PCollection[Any]) -> Any:
         """One ParDo."""
         return records | beam.ParDo(_BatchByKey(self.route)).with_output_types(Message)
 
 
 class _BatchByKey(beam.DoFn):
+    batches: defaultdict[int, list[Element]]
+    records: int
+    time: Any
+
     def __init__(self, route: Route) -> None:
         self.route = route
 
@@ -87,19 +92,17 @@ class _BatchByKey(beam.DoFn):
         return messages(batches)
 
     def _clear(self) -> None:
-        self.batches: defaultdict[int, list[Element]] = defaultdict(list)
-        self.records = 0
-        self.time: Any = None
+        self.batches, self.records, self.time = defaultdict(list), 0, None
 
 
 class FoldInOrder(beam.PTransform[Any, Any]):
     """Message -> Folded. `carried` holds the cells that an earlier slice left, as Folded.cells gives them."""
 
-    def __init__(self, fold: Fold, *, hold: timedelta | None, carried: beam.PCollection[Any] | None = None) -> None:
+    def __init__(self, fold: Fold, *, hold: timedelta | None, carried: PCollection[Any] | None = None) -> None:
         super().__init__()
         self.fold, self.hold, self.carried = fold, hold, carried
 
-    def expand(self, batches: beam.PCollection[Message]) -> Any:
+    def expand(self, batches: PCollection[Message]) -> Any:
         """Cells of an earlier slice join the messages, then everything is folded."""
         if self.carried is not None:
             cells = self.carried | "MarkCells" >> beam.Map(lambda kv: (kv[0], (True, kv[1]))).with_output_types(Message)
@@ -168,7 +171,8 @@ class _FoldInOrder(beam.DoFn):
         c7: Any = beam.DoFn.StateParam(C7),
     ) -> Iterator[Any]:
         states = (c0, c1, c2, c3, c4, c5, c6, c7)
-        ready, early = _split((element for packed in buffer.read() for element in unpack_elements(packed)), None if self.hold is None else now.micros)
+        waiting = [element for packed in buffer.read() for element in unpack_elements(packed)]
+        ready, early = _split(waiting, None if self.hold is None else now.micros)
         before = [state.read() or b"" for state in states]
         after, outputs = self.fold(before, ready)
         for state, old, new in zip(states, before, after, strict=True):

@@ -15,14 +15,18 @@ from schemas import records
 
 SCOPES = ("city", "belt", "near", "elsewhere", "unknown")
 KINDS = frozenset(
-    "country city governorate district neighbourhood street square bridge gate ministry embassy base airport prison hospital university shrine landmark".split()
-)
+    {
+        "country", "city", "governorate", "district", "neighbourhood", "street", "square", "bridge", "gate", "ministry", "embassy",
+        "base", "airport",
+        "prison", "hospital", "university", "shrine", "landmark",
+    }
+)  # fmt: skip
 _PLAIN = Language("", "", (), frozenset(), (), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A place of the gazetteer. `needs`: the text must also name this place; `not_after`, `not_before`: words beside which it is no place."""
+    """A place. `needs`: the text must also name Baghdad or Iraq; `not_after`, `not_before`: words beside which it is no place."""
 
     name: str
     kind: str
@@ -45,7 +49,12 @@ class Entry:
     def place(self) -> records.Place:
         """The place as a record holds it."""
         return records.Place(
-            name=self.name, scope=self.scope, latitude=self.latitude, longitude=self.longitude, geo_precision=self.precision, district=self.district
+            name=self.name,
+            scope=self.scope,
+            latitude=self.latitude,
+            longitude=self.longitude,
+            geo_precision=self.precision,
+            district=self.district,
         )
 
 
@@ -85,7 +94,7 @@ def _entry(given: Mapping[str, Any]) -> Entry:
 
 
 def place_forms(places: tuple[Entry, ...]) -> Iterator[Form]:
-    """Every name of every place, in any language's text, as a place and as the target it is; and as a hashtag writes it, without its spaces."""
+    """Every name of every place, in any language's text, as a place and as the target it is; also as a hashtag, without spaces."""
     languages = load_languages()
     for index, entry in enumerate(places):
         senses = [Sense("place", value=index)]

@@ -13,7 +13,7 @@ from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from hashlib import blake2b, sha256
 from math import cos, hypot, radians
-from typing import Any
+from typing import Any, cast
 
 from pipeline.rules import TYPES
 from pipeline.severity import SEVERITIES, severity
@@ -22,8 +22,13 @@ from schemas.records import Event, EventEvidence, FieldChange, Place, Report, Re
 Told = tuple[Report, TaggedEvent]
 """One event as one report tells of it."""
 
+Point = tuple[float, float]
+
 ALIKE = 0.5
 """Least likeness of two tellings of one incident."""
+
+SURE = 0.8
+"""Likeness from which on nothing more is gained."""
 
 HAPPENED = ("intercepted", "foiled", "attempted", "claimed", "reported", "denied")
 """Statuses of something that happened, or is said to have; the one that says most first."""
@@ -45,15 +50,15 @@ def relevant(event: TaggedEvent) -> bool:
     return here and (event.status not in ("retrospective", "hypothetical") or event.event_date is not None)
 
 
-def likeness(event: TaggedEvent, seen: datetime, other: Event) -> float:
-    """How surely an event that a report seen at `seen` tells of is the incident `other`, 0 to 1.
+def likeness(event: TaggedEvent, other: TaggedEvent | Event, apart: timedelta) -> float:
+    """How surely a told event is the same as another, told or assembled, that was last seen `apart` in time; 0 to 1.
 
     0 where type class, standing, day or place exclude each other; else the mean of what day and place say. Two precise
     places farther apart than 3 km, or days farther apart than a midnight, are two incidents.
     """
     if not _same_class({event.type, *event.labels}, {other.type, *other.labels}) or _standing(event.status) != _standing(other.status):
         return 0.0
-    day = _day_likeness(event.event_date, other.event_date, abs(seen - other.last_seen))
+    day = _day_likeness(event.event_date, other.event_date, apart)
     place = _place_likeness(event.place, other.place)
     return (day + place) / 2 if day and place else 0.0
 
@@ -187,16 +192,16 @@ def _place_likeness(place: Place | None, other: Place | None) -> float:
         return 0.0
     if place.name == other.name:
         return 1.0
-    if None in (place.latitude, place.longitude, other.latitude, other.longitude) or 3 in (place.geo_precision, other.geo_precision):
+    here, there = (place.latitude, place.longitude), (other.latitude, other.longitude)
+    if None in (*here, *there) or 3 in (place.geo_precision, other.geo_precision):
         return 0.6
-    return 0.8 if kilometres(place, other) <= 3 else 0.0
+    return 0.8 if kilometres(cast(Point, here), cast(Point, there)) <= 3 else 0.0
 
 
-def kilometres(place: Place, other: Place) -> float:
-    """Distance of two places with coordinates; flat earth, good to 1 % over a city."""
-    assert place.latitude is not None and place.longitude is not None and other.latitude is not None and other.longitude is not None
-    north = (place.latitude - other.latitude) * 111.2
-    east = (place.longitude - other.longitude) * 111.2 * cos(radians(place.latitude))
+def kilometres(here: Point, there: Point) -> float:
+    """Distance of two points (degrees north, degrees east); flat earth, good to 1 % over a city."""
+    north = (here[0] - there[0]) * 111.2
+    east = (here[1] - there[1]) * 111.2 * cos(radians(here[0]))
     return hypot(north, east)
 
 
@@ -235,14 +240,20 @@ def _references(reports: Sequence[Report]) -> tuple[ReportRef, ...]:
     """A reference each; a copy counts for the family of the story's first member here."""
     origin: dict[str, str] = {}
     refs = []
-    for report in reports:
+    for report in {report.item_id: report for report in reports}.values():
         story = report.story_id or report.item_id
         counts_for = origin.setdefault(story, family(report))
         refs.append(
             ReportRef(
-                item_id=report.item_id, native_id=report.native_id, source_id=report.source_id, publisher=report.publisher,
-                family=counts_for, story_id=story, first_seen=report.first_seen, source_reliability=report.source_reliability,
-            )  # fmt: skip
+                item_id=report.item_id,
+                native_id=report.native_id,
+                source_id=report.source_id,
+                publisher=report.publisher,
+                family=counts_for,
+                story_id=story,
+                first_seen=report.first_seen,
+                source_reliability=report.source_reliability,
+            )
         )
     return tuple(refs)
 

@@ -92,12 +92,19 @@ def _errors(name: str, table: Mapping[str, Any]) -> Iterator[str]:
     if table.get("code") != name:
         yield f"code is {table.get('code')!r}, not the file's name"
     yield from (f"unknown key {key!r}" for key in sorted(table.keys() - _KEYS))
-    named = {*table.get("concepts", {}), *(concept for example in table.get("examples", ()) for concept in (*example["finds"], *example["misses"]))}
+    named = {
+        *table.get("concepts", {}),
+        *(concept for example in table.get("examples", ()) for concept in (*example["finds"], *example["misses"])),
+    }
     yield from (f"unknown concept {concept!r}" for concept in sorted(named - load_concepts().keys()))
     if not table.get("examples"):
         yield "no examples"
     for key, lowest, highest in (("numbers", 0, 10**9), ("months", 1, 12), ("weekdays", 1, 7)):
-        yield from (f"{key}: {form!r} is {value!r}" for form, value in table.get(key, {}).items() if not isinstance(value, int) or not lowest <= value <= highest)
+        yield from (
+            f"{key}: {form!r} is {value!r}"
+            for form, value in table.get(key, {}).items()
+            if not isinstance(value, int) or not lowest <= value <= highest
+        )
     forms = [form for forms in table.get("concepts", {}).values() for form in forms] + [*table.get("numbers", ()), *table.get("months", ())]
     yield from (f"empty form {form!r}" for form in forms if not re.sub(r"[+*\s]", "", fold(form).text))
 

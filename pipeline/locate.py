@@ -13,13 +13,18 @@ from pipeline.reading import Reading, Sentence
 HERE = ("city", "belt", "near")
 _DATELINE_END = re.compile(r"\s?[-–—]{1,3}\s|[–—]|:\s|\)\s")
 _DATELINE_LENGTH = 90
-_CONTAINED = re.compile(r"[ ,]*(?:(?:city|town|area|district|neighbou?rhood|region|quarter|province|governorate|in|of|a|de|في)[ ,]+){0,2}(?:(?:central|eastern|western|northern|southern)[ ,]+)?")
+_CONTAINED = re.compile(
+    r"[ ,]*(?:(?:city|town|area|district|neighbou?rhood|region|quarter|province|governorate|in|of|a|de|في)[ ,]+){0,2}"
+    r"(?:(?:central|eastern|western|northern|southern)[ ,]+)?"
+)
+"""What may stand between a place and the one that contains it."""
+
 _COMMA = 25
 _OTHER_CLAUSE = 200
 _COUNTRY = 80
 _BACK = 2
 _LEAD = 4
-_ARTICLE = 13
+_ARTICLES = ("", "the", "la", "capital", "the capital", "la capitale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,10 @@ class Map:
     def __init__(self, reading: Reading, sentences: Sequence[Sentence], places: Sequence[Entry]) -> None:
         self._view, self._folded = reading.view, reading.folded.text
         self._sentences = sentences
-        entries = [(sentence, hit, [places[index] for index in hit.places]) for sentence in sentences for hit in sentence.hits if hit.places]
-        here = any(entry.scope == "city" and not entry.needs or entry.name == "Iraq" for _, _, found in entries for entry in found)
+        entries = [
+            (sentence, hit, [places[index] for index in hit.places]) for sentence in sentences for hit in sentence.hits if hit.places
+        ]
+        here = any((entry.scope == "city" and not entry.needs) or entry.name == "Iraq" for _, _, found in entries for entry in found)
         self.named: dict[int, list[Named]] = {sentence.number: [] for sentence in sentences}
         for sentence, hit, found in entries:
             entry = next((entry for entry in found if here or not entry.needs), found[0])
@@ -72,7 +79,11 @@ class Map:
         """ "Mansour, Baghdad" is in the city; "Mansour, Mosul" is none of ours: a name that others behind it contain."""
         for index in reversed(range(len(all_named) - 1)):
             inner, outer = all_named[index], all_named[index + 1]
-            if not inner.usable or inner.entry.scope not in ("city", "belt") or not _CONTAINED.fullmatch(self._view[inner.hit.end : outer.hit.start]):
+            if (
+                not inner.usable
+                or inner.entry.scope not in ("city", "belt")
+                or not _CONTAINED.fullmatch(self._view[inner.hit.end : outer.hit.start])
+            ):
                 continue
             if outer.scope == "elsewhere" and outer.entry.kind in ("city", "governorate", "country") and outer.usable:
                 all_named[index] = replace(inner, verdict="namesake")
@@ -89,7 +100,10 @@ class Map:
             if same_voice and (first := self._first(before)):
                 return Bound(first, "context")
         if sentence.number < _LEAD:
-            for how, others in (("title", [s for s in self._sentences if s.title]), ("lead", [s for s in self._sentences if not s.title][:2])):
+            for how, others in (
+                ("title", [s for s in self._sentences if s.title]),
+                ("lead", [s for s in self._sentences if not s.title][:2]),
+            ):
                 for other in others:
                     if first := self._first(other):
                         return Bound(first, how)
@@ -146,10 +160,8 @@ class Map:
         """What the words directly before a name mean, an article or "the capital" aside."""
         concepts: set[str] = set()
         for other in sentence.hits:
-            if other.end <= hit.start and hit.start - other.end <= _ARTICLE and len(self._view[other.end : hit.start].split()) <= 2:
-                if not any(other.end <= between.start and between.end <= hit.start and between.places for between in sentence.hits):
-                    gap = self._view[other.end : hit.start].strip()
-                    concepts |= other.concepts if gap in ("", "the", "la", "capital", "the capital", "la capitale") else set()
+            if other.end <= hit.start and self._view[other.end : hit.start].strip() in _ARTICLES:
+                concepts |= other.concepts
         return concepts
 
     def _speaks(self, sentence: Sentence, hit: Hit) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from apache_beam.metrics import Metrics
-from apache_beam.metrics.metric import MetricsFilter
+from apache_beam.metrics.metric import Metrics, MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 
 NAMESPACE = "dijla"

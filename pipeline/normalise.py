@@ -9,6 +9,7 @@ from typing import Any
 
 import apache_beam as beam
 import inscriptis
+from apache_beam.pvalue import PCollection
 from courlan import normalize_url
 from lxml.etree import LxmlError
 
@@ -91,7 +92,7 @@ def plain_text(text: str, *, html: bool) -> str:
     if not html or not _MARKUP.search(text):
         return text
     try:
-        return inscriptis.get_text(text).strip()
+        return str(inscriptis.get_text(text)).strip()
     except (LxmlError, ValueError):
         # Markup that no parser takes is still text; it is data, so showing its tags is safe.
         return text
@@ -124,6 +125,6 @@ def _one_line(text: str) -> str:
 class Normalise(beam.PTransform[Any, Any]):
     """RawItem -> Guarded(Report)."""
 
-    def expand(self, items: beam.PCollection[RawItem]) -> Any:
+    def expand(self, items: PCollection[RawItem]) -> Any:
         """One guarded step."""
         return items | Guard("normalise", lambda: normalise, avro.encode_single_object)

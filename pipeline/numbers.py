@@ -15,7 +15,13 @@ def joined(hits: Iterable[Hit], view: str) -> list[Hit]:
     kept: list[Hit] = []
     for hit in hits:
         before = kept[-1] if kept else None
-        if before is not None and before.number is not None and hit.number is not None and not view[hit.start].isdigit() and not view[before.start].isdigit():
+        if (
+            before is not None
+            and before.number is not None
+            and hit.number is not None
+            and not view[hit.start].isdigit()
+            and not view[before.start].isdigit()
+        ):
             value = _together(before.number, hit.number, view[before.end : hit.start].strip())
             if value is not None:
                 kept[-1] = Hit(before.start, hit.end, before.concepts | hit.concepts, (), value, None, None)
@@ -25,7 +31,7 @@ def joined(hits: Iterable[Hit], view: str) -> list[Hit]:
 
 
 def _together(left: int, right: int, between: str) -> int | None:
-    """The number that two number words make, None where they are two numbers. A tens word takes units, a hundred multiplies what stands before it."""
+    """The number that two number words make, None where they are two numbers: tens take units, a hundred multiplies what is before it."""
     if right in (100, 1000) and 0 < left < right and not between:
         return left * right
     if between in _UNITS_FIRST and left < 10 and right in range(20, 100, 10):

@@ -18,7 +18,11 @@ MAX_CHARACTERS = 100_000
 """What stands behind is not read."""
 
 _GAP = "\n\n"
-_DIGITS = re.compile(r"(?<![\w.,:/$€£#])\d{1,3}(?:,\d{3})+(?![\w,]|[.:/]\d)|(?<![\w.,:/$€£#])\d{1,7}(?![\w%]|[.,:/]\d)|(?<![\w.,:/])\d{1,2}(?=(?:er|st|nd|rd|th)\b)")
+_DIGITS = re.compile(
+    r"(?<![\w.,:/$€£#])(?:\d{1,3}(?:,\d{3})+(?![\w,]|[.:/]\d)|\d{1,7}(?![\w%]|[.,:/]\d))"
+    r"|(?<![\w.,:/])\d{1,2}(?=(?:er|st|nd|rd|th)\b)"
+)
+"""Whole numbers: no decimals, sums of money, per cents or parts of a date."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,15 +67,16 @@ class Reading:
     @cached_property
     def quotes(self) -> list[tuple[QuotedPost, int, int, int]]:
         """Each embedded post with the folded positions of its start, the end of its words, and its end."""
-        place = self.folded.position
-        return [(q, *(place(p + self._shift) for p in (q.start, q.start + len(q.text), q.end))) for q in self.report.quotes]
+        at = self.folded.position
+        spans = [(quote, quote.start + self._shift, quote.end + self._shift) for quote in self.report.quotes]
+        return [(quote, at(start), at(start + len(quote.text)), at(end)) for quote, start, end in spans]
 
     def sentences(self, matcher: Matcher, languages: Collection[str]) -> list[Sentence]:
         """The sentences with their hits; signatures of embedded posts are no words of the text and hold none."""
         hits = self._with_digits(matcher.find(self.view, languages))
         signatures = [(words, end) for _, _, words, end in self.quotes]
         hits = [hit for hit in hits if not any(start <= hit.start < end for start, end in signatures)]
-        cuts = [position for _, *positions in self.quotes for position in positions]
+        cuts = [position for _, start, words, end in self.quotes for position in (start, words, end)]
         return list(self._divided(sentences(self.folded.text, cuts), hits))
 
     def _with_digits(self, hits: list[Hit]) -> list[Hit]:

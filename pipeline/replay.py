@@ -7,18 +7,20 @@ run is complete.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from pipeline.build import Sink, Source, build
 from pipeline.deduplicate import micros
@@ -27,7 +29,7 @@ from pipeline.normalise import first_seen
 from pipeline.settings import Settings
 from pipeline.sinks.avro_files import DEAD_LETTERS, EVENTS, REPORTS, WriteFiles, WriteState, write_files
 from pipeline.sources.avro_files import ReadSpool, ReadState
-from pipeline.spool import Entry, Sorter, write_spool
+from pipeline.spool import RUN_BYTES, Entry, Sorter, write_spool
 from schemas import avro
 from schemas.errors import UsageError, WriteError
 from schemas.records import DeadLetter, RawItem
@@ -68,7 +70,7 @@ def replay(
     _check_out(out)
     summary = Summary()
     with _workspace(out) as work:
-        sorter = Sorter(work)
+        sorter = Sorter(work, RUN_BYTES)
         for entry in _entries(records, work, summary, jsonl):
             sorter.add(entry)
             on_read(summary.items)
@@ -88,24 +90,35 @@ def _check_out(out: Path) -> None:
         raise UsageError(f"{out} holds records that no replay wrote: choose another folder for --out")
 
 
-class _workspace:
-    """A folder beside the results, gone when the run is over, however it ends."""
+@contextmanager
+def _workspace(out: Path) -> Iterator[Path]:
+    """A folder beside the results, for one replay at a time; gone when it is over, a killed one's when the next begins."""
+    work = out / ".replay"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with _locked(out):
+            shutil.rmtree(work, ignore_errors=True)
+            try:
+                for folder in FOLDERS:
+                    (work / folder).mkdir(parents=True)
+                yield work
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise WriteError(f"{error.filename or out}: cannot be written: {error.strerror}; choose another --out") from error
 
-    def __init__(self, out: Path) -> None:
-        self.out = out
 
-    def __enter__(self) -> Path:
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            self.work = Path(tempfile.mkdtemp(prefix=".replay-", dir=self.out))
-        except OSError as error:
-            raise WriteError(f"{self.out}: cannot be written: {error.strerror}; choose another --out") from error
-        for folder in FOLDERS:
-            (self.work / folder).mkdir()
-        return self.work
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.work, ignore_errors=True)
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder; the lock dies with the process. Raises UsageError where another process holds it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise UsageError(f"another replay is writing to {folder}: wait for it, or choose another --out") from error
+    finally:
+        os.close(handle)
 
 
 def _entries(records: Iterable[RawItem | DeadLetter], work: Path, summary: Summary, jsonl: bool) -> Iterator[Entry]:

@@ -56,10 +56,10 @@ def load_rules() -> Rules:
     return Rules(tuple(rules), {concept: tuple(rule for rule in rules if concept in rule.trigger) for concept in triggers})
 
 
-def _rule(type: str, given: Mapping[str, Any]) -> Rule:
+def _rule(event_type: str, given: Mapping[str, Any]) -> Rule:
     return Rule(
-        id=f"{type}.{given['id']}",
-        type=type,
+        id=f"{event_type}.{given['id']}",
+        type=event_type,
         trigger=frozenset(given["trigger"]),
         needs=tuple(map(frozenset, given.get("needs", ()))),
         within=given.get("within", "clause"),

@@ -9,7 +9,8 @@ SEVERITIES = ("unknown", "minor", "moderate", "severe", "extreme")
 
 _SEVERE = ("suicide_bombing", "vehicle_bomb", "rocket_mortar_attack", "drone_attack", "airstrike")
 _MODERATE = (
-    "ied_attack", "assassination", "shooting_attack", "armed_clash", "abduction", "facility_attack", "protest_crackdown", "grenade_attack", "riot",
+    "ied_attack", "assassination", "shooting_attack", "armed_clash", "abduction", "facility_attack", "protest_crackdown",
+    "grenade_attack", "riot",
 )  # fmt: skip
 _MINOR = ("protest", "security_operation", "movement_restriction", "other_security")
 _BASE = dict.fromkeys(_SEVERE, "severe") | dict.fromkeys(_MODERATE, "moderate") | dict.fromkeys(_MINOR, "minor")
@@ -27,10 +28,16 @@ class Thresholds:
 
 
 def severity(
-    type: str, *, target: str = "unknown", killed: int | None = None, injured: int | None = None, status: str = "reported", thresholds: Thresholds = Thresholds()
+    event_type: str,
+    *,
+    target: str = "unknown",
+    killed: int | None = None,
+    injured: int | None = None,
+    status: str = "reported",
+    thresholds: Thresholds = Thresholds(),
 ) -> str:
     """The CAP severity of an event type with its target, toll (largest stated) and status; `unknown` for a type that is none of ours."""
-    base = _BASE.get(type)
+    base = _BASE.get(event_type)
     if base is None:
         return "unknown"
     dead, hurt = killed or 0, injured or 0

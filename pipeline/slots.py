@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pipeline.reading import Sentence
 
 WEAPONS = {
-    "weapon.silenced_firearm": "silenced_firearm", "weapon.sticky_ied": "sticky_ied", "weapon.suicide_vest": "suicide_vest", "weapon.car_bomb": "car_bomb",
-    "weapon.rocket": "rocket", "weapon.mortar": "mortar", "weapon.missile": "missile", "weapon.drone": "drone", "weapon.ied": "ied_roadside",
+    "weapon.silenced_firearm": "silenced_firearm", "weapon.sticky_ied": "sticky_ied", "weapon.suicide_vest": "suicide_vest",
+    "weapon.car_bomb": "car_bomb",
+    "weapon.rocket": "rocket", "weapon.mortar": "mortar", "weapon.missile": "missile", "weapon.drone": "drone",
+    "weapon.ied": "ied_roadside",
     "weapon.grenade": "grenade", "weapon.firearm": "firearm", "weapon.knife": "knife", "weapon.arson": "arson", "weapon.bomb": "explosive",
     "weapon.artillery": "mortar", "weapon.aircraft": "missile",
 }  # fmt: skip
@@ -19,9 +21,11 @@ ACTORS = {
     "actor.outlaw_group": "outlaw group", "actor.islamic_state": "Islamic State", "actor.al_qaeda": "al-Qaeda in Iraq",
     "actor.kataib_hezbollah": "Kataib Hezbollah", "actor.popular_mobilisation": "Popular Mobilisation Forces",
     "actor.asaib_ahl_al_haq": "Asaib Ahl al-Haq", "actor.badr": "Badr Organisation", "actor.harakat_al_nujaba": "Harakat al-Nujaba",
-    "actor.saraya_awliya_al_dam": "Saraya Awliya al-Dam", "actor.ashab_al_kahf": "Ashab al-Kahf", "actor.promise_brigades": "True Promise Brigades",
+    "actor.saraya_awliya_al_dam": "Saraya Awliya al-Dam", "actor.ashab_al_kahf": "Ashab al-Kahf",
+    "actor.promise_brigades": "True Promise Brigades",
     "actor.islamic_resistance": "Islamic Resistance in Iraq", "actor.mahdi_army": "Mahdi Army", "actor.saraya_al_salam": "Saraya al-Salam",
-    "actor.united_states": "United States", "actor.coalition": "US-led coalition", "actor.iran": "Iran", "actor.iraq_army": "Iraqi security forces",
+    "actor.united_states": "United States", "actor.coalition": "US-led coalition", "actor.iran": "Iran",
+    "actor.iraq_army": "Iraqi security forces",
     "actor.turkey": "Turkey", "actor.israel": "Israel", "actor.pkk": "PKK", "actor.militia": "militia", "actor.insurgents": "insurgents",
     "actor.unidentified_gunmen": "unidentified gunmen",
 }  # fmt: skip

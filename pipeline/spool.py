@@ -6,7 +6,7 @@ import heapq
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import fastavro
 
@@ -42,14 +42,14 @@ def write_spool(file: Path, entries: Iterable[Entry]) -> None:
 def read_spool(file: Path) -> Iterator[Entry]:
     """The entries of a file that write_spool wrote, streaming."""
     with file.open("rb") as opened:
-        for entry in fastavro.reader(opened):
-            yield entry["time"], entry["key"], entry["payload"]  # type: ignore[index, call-overload]
+        for entry in cast(Iterable[dict[str, Any]], fastavro.reader(opened)):
+            yield entry["time"], entry["key"], entry["payload"]
 
 
 class Sorter:
     """Sorts any number of entries in bounded memory, with files in `folder`."""
 
-    def __init__(self, folder: Path, run_bytes: int = RUN_BYTES) -> None:
+    def __init__(self, folder: Path, run_bytes: int) -> None:
         self._folder, self._run_bytes = folder, run_bytes
         self._held: list[Entry] = []
         self._bytes = 0

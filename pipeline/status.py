@@ -22,7 +22,16 @@ HEADLINE_TOPICS = ("topic.sport", "topic.space", "topic.film", "topic.game")
 """Topics of a headline that make what is told below it none of ours, unless people are killed or hurt."""
 
 _TOLL = ("harm.killed", "harm.kills", "harm.injured", "harm.injures", "harm.killed_one", "harm.injured_one")
-_NO_ACCIDENT = ("weapon.car_bomb", "weapon.suicide_vest", "weapon.ied", "weapon.sticky_ied", "weapon.rocket", "weapon.mortar", "weapon.firearm", "weapon.drone")
+_NO_ACCIDENT = (
+    "weapon.car_bomb",
+    "weapon.suicide_vest",
+    "weapon.ied",
+    "weapon.sticky_ied",
+    "weapon.rocket",
+    "weapon.mortar",
+    "weapon.firearm",
+    "weapon.drone",
+)
 _REACH = 60
 _NEGATION_REACH = 25
 _TOLD_AS = {
@@ -90,7 +99,7 @@ def _old(times: Sequence[Moment], trigger: Hit, lead: bool) -> Moment | None:
     if not times:
         return None
     nearest = min(times, key=lambda moment: min(abs(moment.start - trigger.end), abs(trigger.start - moment.end)))
-    return nearest if nearest.days_ago > STALE_DAYS and not lead or nearest.days_ago > 27 else None
+    return nearest if (nearest.days_ago > STALE_DAYS and not lead) or nearest.days_ago > 27 else None
 
 
 def _before(hits: Iterable[Hit], concept: str, trigger: Hit, reach: int) -> list[Hit]:

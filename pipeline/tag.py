@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.pvalue import PCollection
 
 from pipeline.datafiles import content_hash
 from pipeline.dead_letter import Guard
@@ -20,9 +21,9 @@ from pipeline.reading import Reading, Sentence
 from pipeline.rules import TYPES, Rule, Rules, load_rules
 from pipeline.status import DROPPED, HEADLINE_TOPICS, judge
 from pipeline.tellings import Group, Telling, grouped
-from pipeline.times import Clock, Moment, clock_of, moments
+from pipeline.times import Moment, clock_of, moments
 from schemas import avro
-from schemas.records import Evidence, Report, TaggedEvent
+from schemas.records import Report, TaggedEvent
 
 _LEAD = 3
 _NEIGHBOURS = 2
@@ -98,7 +99,11 @@ def examine(report: Report, tagger: Tagger) -> Examination:
     dated = _dated(sentences, times)
     first_text = next((sentence.number for sentence in sentences if not sentence.title), 0)
     events = (
-        judged(describe(group, _scene(group, groups, sentences, places), reading, clock, dated), clock, up_front=_up_front(group, first_text + _LEAD))
+        judged(
+            describe(group, _scene(group, groups, sentences, places), reading, clock, dated),
+            clock,
+            up_front=_up_front(group, first_text + _LEAD),
+        )
         for group in groups
     )
     ordered = tuple(sorted(events, key=lambda event: (not event.alert, TYPES.index(event.type))))
@@ -111,7 +116,9 @@ def _languages(report: Report, tagger: Tagger) -> Collection[str]:
     return {report.language} if report.language in tagger.languages else tagger.languages
 
 
-def _tellings(sentences: Sequence[Sentence], rules: Rules, places: Map, times: dict[int, list[Moment]]) -> tuple[list[Telling], list[Unfired]]:
+def _tellings(
+    sentences: Sequence[Sentence], rules: Rules, places: Map, times: dict[int, list[Moment]]
+) -> tuple[list[Telling], list[Unfired]]:
     tellings: list[Telling] = []
     unfired: list[Unfired] = []
     headline = [hit for sentence in sentences if sentence.title for hit in sentence.having(HEADLINE_TOPICS)]
@@ -124,7 +131,9 @@ def _tellings(sentences: Sequence[Sentence], rules: Rules, places: Map, times: d
                 unfired.append(Unfired(rule, trigger, missing, forbidden))
                 continue
             verdict = judge(sentence, trigger, support, times[sentence.number], rule_status=rule.status, lead=lead, headline=headline)
-            tellings.append(Telling(rule, trigger, support, sentence, verdict, places.bind(sentence, trigger), tuple(times[sentence.number])))
+            tellings.append(
+                Telling(rule, trigger, support, sentence, verdict, places.bind(sentence, trigger), tuple(times[sentence.number]))
+            )
     return tellings, unfired
 
 
@@ -169,29 +178,37 @@ def _dated(sentences: Sequence[Sentence], times: dict[int, list[Moment]]) -> Mom
 
 
 def _scene(group: Group, groups: Sequence[Group], sentences: Sequence[Sentence], places: Map) -> list[Sentence]:
-    """The sentences that speak of an event: those that tell of it, text before title, and what follows each until another event, place or time."""
+    """The sentences that speak of an event: those that tell of it, text before title, and what follows each.
+
+    Another event, another city or background ends what follows.
+    """
     mine = {telling.sentence.number for telling in group}
     others = {telling.sentence.number for other in groups if other is not group for telling in other}
     scene: dict[int, Sentence] = {}
     for number in sorted(mine):
         scene[number] = sentences[number]
         for sentence in sentences[number + 1 : number + 1 + _NEIGHBOURS]:
-            elsewhere = any(named.usable and named.scope == "elsewhere" and named.entry.kind != "country" for named in places.named[sentence.number])
+            elsewhere = any(
+                named.usable and named.scope == "elsewhere" and named.entry.kind != "country" for named in places.named[sentence.number]
+            )
             if sentence.number in mine | others or elsewhere or sentence.title != sentences[number].title or _is_background(sentence):
                 break
             scene[sentence.number] = sentence
-    ordered = sorted(scene.values(), key=lambda sentence: (sentence.title, sentence.number not in mine, sentence.number))
-    return ordered
+    return sorted(scene.values(), key=lambda sentence: (sentence.title, sentence.number not in mine, sentence.number))
 
 
 def _is_background(sentence: Sentence) -> bool:
-    return bool(sentence.having(("status.retrospective", "time.anniversary", "time.earlier_this_year", "time.last_year", "topic.trial", "topic.history")))
+    return bool(
+        sentence.having(
+            ("status.retrospective", "time.anniversary", "time.earlier_this_year", "time.last_year", "topic.trial", "topic.history")
+        )
+    )
 
 
 class Tag(beam.PTransform[Any, Any]):
     """Report -> Guarded(Report with its events and the lexicon version)."""
 
-    def expand(self, reports: beam.PCollection[Report]) -> Any:
+    def expand(self, reports: PCollection[Report]) -> Any:
         """One guarded step."""
         return reports | Guard("tag", _load, avro.encode_single_object)
 

@@ -74,8 +74,8 @@ def _of_one_event(group: Group, telling: Telling) -> bool:
     return _alike({known.rule.type for known in group}, telling.rule.type) and _same_day(group, telling)
 
 
-def _alike(known: set[str], type: str) -> bool:
-    return type in known or bool({type, *known} & _ALONG) or any(type in kin and known & kin for kin in _CLASSES)
+def _alike(known: set[str], event_type: str) -> bool:
+    return event_type in known or bool({event_type, *known} & _ALONG) or any(event_type in kin and known & kin for kin in _CLASSES)
 
 
 def _same_place(group: Group, telling: Telling) -> bool:

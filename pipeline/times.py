@@ -13,11 +13,26 @@ from pipeline.reading import Sentence
 from schemas.records import Report
 
 HOME_ZONE = "Asia/Baghdad"
-_RELATIVE = {"time.today": 0, "time.now": 0, "time.tonight": 0, "time.yesterday": -1, "time.last_night": -1, "time.day_before_yesterday": -2}
+_RELATIVE = {
+    "time.today": 0,
+    "time.now": 0,
+    "time.tonight": 0,
+    "time.yesterday": -1,
+    "time.last_night": -1,
+    "time.day_before_yesterday": -2,
+}
 _PART_OF_DAY = {
-    "time.dawn": 5, "time.morning": 8, "time.noon": 12, "time.afternoon": 15, "time.evening": 20, "time.night": 22, "time.tonight": 22, "time.last_night": 22,
+    "time.dawn": 5, "time.morning": 8, "time.noon": 12, "time.afternoon": 15, "time.evening": 20, "time.night": 22, "time.tonight": 22,
+    "time.last_night": 22,
 }  # fmt: skip
-_OLD = {"time.last_year": 365, "time.last_month": 30, "time.last_week": 7, "time.earlier_this_year": 60, "time.anniversary": 365, "time.earlier_this_month": 7}
+_OLD = {
+    "time.last_year": 365,
+    "time.last_month": 30,
+    "time.last_week": 7,
+    "time.earlier_this_year": 60,
+    "time.anniversary": 365,
+    "time.earlier_this_month": 7,
+}
 _OLD_UNITS = {"time.years": 365, "time.months": 30, "time.weeks": 7}
 _NUMERIC = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})(?![\d/])|(?<!\d)(\d{4}) (\d{2}) (\d{2})(?!\d)")
 _NEAR = 3

@@ -12,6 +12,8 @@ from typing import Any, Generic, NamedTuple
 
 import apache_beam as beam
 import msgspec
+from apache_beam.pvalue import PCollection
+from apache_beam.transforms.combiners import ToList
 
 from pipeline.metrics import written
 from pipeline.spool import write_spool
@@ -91,7 +93,7 @@ class WriteFiles(beam.PTransform[Any, Any]):
         super().__init__()
         self.dofn = _WriteFiles(family, out, label, jsonl)
 
-    def expand(self, records: beam.PCollection[Any]) -> Any:
+    def expand(self, records: PCollection[Any]) -> Any:
         """One ParDo that writes at the end of each bundle."""
         return records | beam.ParDo(self.dofn)
 
@@ -119,9 +121,9 @@ class WriteState(beam.PTransform[Any, Any]):
         super().__init__()
         self.file = str(file)
 
-    def expand(self, cells: beam.PCollection[Any]) -> Any:
+    def expand(self, cells: PCollection[Any]) -> Any:
         """All cells of a slice together: one file, whole or not at all."""
-        return cells | beam.combiners.ToList() | "Write" >> beam.Map(_write_state, self.file)
+        return cells | ToList() | "Write" >> beam.Map(_write_state, self.file)
 
 
 def _write_state(states: list[tuple[int, bytes]], file: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ class ReadSpool(beam.PTransform[Any, Any]):
         super().__init__()
         self.file = str(file)
 
-    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[bytes]:
+    def expand(self, begin: beam.pvalue.PBegin) -> Any:
         """One read; the file is local, as the runner is."""
         return begin | beam.Create([self.file]) | "Read" >> beam.FlatMap(_read).with_output_types(bytes)
 
@@ -38,7 +37,7 @@ class ReadState(beam.PTransform[Any, Any]):
         super().__init__()
         self.file = str(file)
 
-    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[Any]:
+    def expand(self, begin: beam.pvalue.PBegin) -> Any:
         """One read."""
         return begin | beam.Create([self.file]) | "Read" >> beam.FlatMap(_read_state)
 

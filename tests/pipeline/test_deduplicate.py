@@ -133,8 +133,8 @@ def test_a_busy_key_does_not_push_its_timer_ahead(report: Make, tmp_path: Path) 
     """One item a minute for half an hour, hold two minutes: the first are out long before the last comes in."""
     reports = [report(f"n{n}", f"bulletin number {n} of the evening, with its own words {n}", n) for n in range(30)]
     arriving = test_stream.TestStream().advance_watermark_to(reports[0].first_seen.timestamp() - 1)
-    for given in reports:
-        arriving = arriving.add_elements([at(given)]).advance_watermark_to(given.first_seen.timestamp())
+    for bulletin in reports:
+        arriving = arriving.add_elements([at(bulletin)]).advance_watermark_to(bulletin.first_seen.timestamp())
     log = live(tmp_path, arriving.advance_watermark_to_infinity(), timedelta(minutes=2), arrivals=True)
     assert len(log) == 60
     assert log.index(["emitted", "n0"]) < log.index(["arrived", "n10"])

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.datafiles import read_family
 from pipeline.dates import parse_published
 from pipeline.rules import load_rules
-from pipeline.datafiles import read_family
 from pipeline.tag import examine, load_tagger, tag
 from schemas.records import Report, TaggedEvent
 

@@ -1,0 +1,347 @@
+"""Replay, end to end on the pinned in-process runner: the sample archive, the seed document, and input that is hard to bear."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+
+from connectors import archive
+from pipeline import replay as module
+from pipeline.incidents import content_hash
+from pipeline.replay import Summary, replay
+from pipeline.settings import Settings
+from pipeline.show import latest_events
+from pipeline.sinks.avro_files import DEAD_LETTERS, EVENTS, REPORTS, read_files
+from schemas.errors import UsageError, WriteError
+from schemas.records import Event, RawItem, Report
+
+SEEDS = Path(__file__).resolve().parents[2] / "seeds"
+SEED = SEEDS / "000_a6554d4f7dcfda61.txt"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def run(paths: Iterable[Path], out: Path, **settings: Any) -> Summary:
+    return replay(archive.read(list(paths), now=NOW), out, Settings(shards=8, **settings))
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Summary, Path]:
+    out = tmp_path_factory.mktemp("seeds") / "out"
+    return run([SEEDS], out), out
+
+
+def files(out: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(out)): file.read_bytes() for file in sorted(out.rglob("*")) if file.is_file()}
+
+
+def told(out: Path) -> dict[str, Report]:
+    """Reports by the source's own id; of an edited item the last version."""
+    return {report.native_id: report for report in sorted(read_files(out, REPORTS), key=lambda r: r.item_revision)}
+
+
+def incident_of(out: Path, native_id: str) -> list[Event]:
+    return [event for event in latest_events(out) if any(ref.native_id == native_id for ref in event.reports)]
+
+
+def test_the_seed_document_is_one_intercepted_rocket_attack(tmp_path: Path) -> None:
+    summary = run([SEED], tmp_path / "out")
+    assert (summary.items, summary.dead_letters) == (1, 0)
+    (report,) = read_files(tmp_path / "out", REPORTS)
+    assert report.language == "fr"
+    assert [(post.handle, post.published) for post in report.quotes] == [
+        ("disclosetv", "2020-12-20"),
+        ("PMBreakingNews", "2020-12-20"),
+        ("BarzanSadiq", "2020-12-20"),
+    ]
+    assert report.quotes[0].links == ("pic.twitter.com/wb3PgXrL9w",)
+    assert [event.status for event in report.events if event.alert] == ["intercepted"]
+    assert {event.status for event in report.events if not event.alert} <= {"retrospective"}
+    (event,) = [event for event in latest_events(tmp_path / "out") if event.status != "retrospective"]
+    assert (event.type, event.status, event.event_date, event.weapon, event.target) == (
+        "rocket_mortar_attack", "intercepted", "2020-12-20", "rocket", "diplomatic",
+    )  # fmt: skip
+    assert event.place is not None
+    assert (event.place.name, event.place.scope, event.place.geo_precision) == ("Green Zone", "city", 1)
+    assert (event.place.latitude, event.place.longitude) == pytest.approx((33.305, 44.39), abs=0.009)
+    assert (event.killed_min, event.killed_max, event.injured_min, event.injured_max) == (0, 0, 0, 0)
+    assert (event.projectiles_min, event.damage) == (3, "minor")
+    assert (event.actor_alleged, event.actor_claimed) == ("outlaw group", None)
+    assert (event.mode, event.alert, event.alert_reason) == ("replay", False, "replay")
+    slots = {span.rule for span in event.evidence}
+    wanted = {"place.green_zone", "status.intercepted", *(f"slot.{name}" for name in ("killed", "injured", "projectiles", "event_date", "weapon", "target"))}
+    assert wanted | {"slot.actor_alleged", "slot.damage"} <= slots
+    assert all(report.text[span.start : span.end] == span.text for span in event.evidence)
+
+
+def test_one_night_is_one_incident_in_four_languages(seeds: tuple[Summary, Path]) -> None:
+    _, out = seeds
+    languages = {report.item_id: report.language for report in read_files(out, REPORTS)}
+    (night,) = [event for event in latest_events(out) if event.event_date == "2020-12-20" and len(event.families) > 3]
+    assert (night.type, night.status, night.place and night.place.name) == ("rocket_mortar_attack", "intercepted", "Green Zone")
+    assert {languages[ref.item_id] for ref in night.reports} == {"fr", "en", "ar", "ckb"}
+    members = {ref.native_id for ref in night.reports}
+    assert {"000_a6554d4f7dcfda61.txt", "p-001", "p-002", "outlet-a-88031", "outlet-a-88064", "outlet-d:7569"} <= members
+    assert (night.killed_max, night.injured_max) == (0, 2) or night.injured_max == 1
+    assert not night.alert
+
+
+def test_the_second_incident_stays_apart(seeds: tuple[Summary, Path]) -> None:
+    _, out = seeds
+    (bomb,) = [event for event in latest_events(out) if event.event_date == "2020-12-22" and len(event.families) > 2]
+    assert (bomb.type, bomb.place and bomb.place.name, bomb.injured_min) == ("ied_attack", "Karrada", 2)
+    assert not {ref.native_id for ref in bomb.reports} & {"p-001", "000_a6554d4f7dcfda61.txt"}
+
+
+@pytest.mark.parametrize("native_id", ["outlet-a-87755", "http://outlet-c.example/news/2188", "http://outlet-c.example/news/2204", "outlet-d:7561", "b-003"])
+def test_a_baghdad_that_is_no_place_of_an_event_gives_none(seeds: tuple[Summary, Path], native_id: str) -> None:
+    _, out = seeds
+    assert told(out)[native_id].events == ()
+    assert incident_of(out, native_id) == []
+
+
+def test_a_drill_and_an_anniversary_never_alert(seeds: tuple[Summary, Path]) -> None:
+    _, out = seeds
+    drill = told(out)["http://outlet-c.example/news/2140"]
+    assert {event.status for event in drill.events} <= {"drill"}
+    for name in ("outlet-d:7719", "outlet-a-88412"):
+        assert not any(event.alert for event in told(out)[name].events)
+
+
+def test_repeats_copies_and_edits_are_told_apart(seeds: tuple[Summary, Path]) -> None:
+    summary, out = seeds
+    assert (summary.items, summary.repeats, summary.dead_letters) == (48, 3, 2)
+    edit = told(out)["p-002"]
+    assert (edit.item_revision, edit.story_layer) == (1, "edit")
+    layers = [report.story_layer for report in read_files(out, REPORTS)]
+    assert layers.count("url") >= 3
+    assert layers.count("text") >= 1
+    assert len(list(read_files(out, REPORTS))) == 45
+
+
+def test_what_cannot_be_read_is_a_dead_letter_with_its_place(seeds: tuple[Summary, Path]) -> None:
+    _, out = seeds
+    letters = list(read_files(out, DEAD_LETTERS))
+    assert [(letter.file, letter.position, letter.stage) for letter in letters] == [("sample.broken.jsonl", 1, "read"), ("sample.broken.zip", None, "read")]
+    assert all(letter.payload and letter.error_message for letter in letters)
+    assert {"b-001", "b-003"} <= told(out).keys(), "the lines around the broken one are read"
+
+
+def test_every_evidence_span_is_the_text(seeds: tuple[Summary, Path]) -> None:
+    _, out = seeds
+    texts = {(report.item_id, report.item_revision): report for report in read_files(out, REPORTS)}
+    spans = 0
+    for report in texts.values():
+        for event in report.events:
+            assert event.evidence
+            for span in event.evidence:
+                assert getattr(report, span.field)[span.start : span.end] == span.text
+                spans += 1
+    assert spans > 300
+
+
+def test_revisions_count_up_and_hash_their_content(seeds: tuple[Summary, Path]) -> None:
+    _, out = seeds
+    seen: dict[str, list[Event]] = {}
+    for event in read_files(out, EVENTS):
+        assert event.content_hash == content_hash(event)
+        seen.setdefault(event.event_id, []).append(event)
+    for revisions in seen.values():
+        assert [event.revision for event in revisions] == list(range(len(revisions)))
+        assert revisions[0].change == "new"
+        assert all(event.change != "new" for event in revisions[1:])
+
+
+def test_twice_is_byte_for_byte_the_same(seeds: tuple[Summary, Path], tmp_path: Path) -> None:
+    run([SEEDS], tmp_path / "again")
+    assert files(tmp_path / "again") == files(seeds[1])
+
+
+def test_another_order_of_files_gives_the_same_records(seeds: tuple[Summary, Path], tmp_path: Path) -> None:
+    items = list(archive.read([SEEDS], now=NOW))
+    replay(reversed(items), tmp_path / "out", Settings(shards=8))
+    assert files(tmp_path / "out") == files(seeds[1])
+
+
+@pytest.mark.parametrize(("slice_items", "run_bytes"), [(1, 64_000_000), (7, 2_000), (20, 64_000_000)])
+def test_slices_change_no_record(
+    seeds: tuple[Summary, Path], tmp_path: Path, slice_items: int, run_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut anywhere, sorted in memory or on disk."""
+    monkeypatch.setattr(module, "RUN_BYTES", run_bytes)
+    summary = run([SEEDS], tmp_path / "out", slice_items=slice_items)
+    assert summary.slices == -(-48 // slice_items) or slice_items == 1
+    for family in (REPORTS, EVENTS):
+        whole, cut = (sorted(read_files(out, family), key=family.order) for out in (seeds[1], tmp_path / "out"))  # type: ignore[arg-type, type-var]
+        assert cut == whole
+
+
+def test_shards_change_no_record(seeds: tuple[Summary, Path], tmp_path: Path) -> None:
+    replay(archive.read([SEEDS], now=NOW), tmp_path / "out", Settings(shards=64))
+    assert files(tmp_path / "out") == files(seeds[1])
+
+
+def test_json_lines_stand_beside_the_avro_files(tmp_path: Path) -> None:
+    replay(archive.read([SEED], now=NOW), tmp_path / "out", Settings(shards=1), jsonl=True)
+    for avro_file in (tmp_path / "out").rglob("*.avro"):
+        lines = avro_file.with_suffix(".jsonl").read_text(encoding="utf8").splitlines()
+        with avro_file.open("rb") as opened:
+            assert len(lines) == len(list(fastavro.reader(opened))), "plain fastavro reads what we wrote"
+        assert all(json.loads(line) for line in lines)
+
+
+def test_an_empty_folder_gives_empty_folders(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    assert run([tmp_path / "in"], tmp_path / "out").items == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dead-letters", "events", "replay.json", "reports"]
+
+
+def test_a_second_replay_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    run([SEEDS], tmp_path / "out")
+    run([SEED], tmp_path / "out")
+    assert len(list(read_files(tmp_path / "out", REPORTS))) == 1
+
+
+def test_records_of_another_making_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "mine.avro").write_bytes(b"precious")
+    with pytest.raises(UsageError, match="no replay wrote"):
+        run([SEED], tmp_path)
+    assert (tmp_path / "reports" / "mine.avro").read_bytes() == b"precious"
+    with pytest.raises(UsageError, match="is a file"):
+        run([SEED], tmp_path / "reports" / "mine.avro")
+
+
+def test_a_record_that_a_stage_cannot_bear_is_a_dead_letter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline import normalise
+
+    real = normalise.find_quotes
+
+    def poisoned(text: str) -> Any:
+        if "poison" in text:
+            raise ZeroDivisionError("a bug of ours")
+        return real(text)
+
+    monkeypatch.setattr(normalise, "find_quotes", poisoned)
+    lines = [json.dumps({"id": n, "text": t, "published": "2020-12-20"}) for n, t in enumerate(["fine words", "poison", "more words"])]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf8")
+    summary = run([tmp_path / "in.jsonl"], tmp_path / "out")
+    assert (summary.items, summary.dead_letters, summary.repeats, summary.counters["reports_written"]) == (3, 1, 0, 2)
+    (letter,) = read_files(tmp_path / "out", DEAD_LETTERS)
+    assert (letter.stage, letter.error_class, letter.error_message) == ("normalise", "ZeroDivisionError", "a bug of ours")
+    from schemas.avro import decode_single_object
+
+    assert decode_single_object(letter.payload, RawItem).body == "poison", "the letter holds all it takes to try again"
+
+
+def test_a_failing_run_leaves_the_earlier_results(tmp_path: Path) -> None:
+    run([SEED], tmp_path / "out")
+    before = files(tmp_path / "out")
+
+    def breaks() -> Iterable[RawItem]:
+        yield from (r for r in archive.read([SEED], now=NOW) if isinstance(r, RawItem))
+        raise WriteError("the disk is gone")
+
+    with pytest.raises(WriteError):
+        replay(breaks(), tmp_path / "out", Settings(shards=1))
+    assert files(tmp_path / "out") == before
+
+
+CHILD = """
+import resource, sys
+from pipeline.cli import main
+limit = int(sys.argv.pop(1))
+if limit:
+    import signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+main()
+"""
+
+
+def child(*args: str, limit: int = 0) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", CHILD, str(limit), *args]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=SEEDS.parent)
+
+
+def test_a_full_disk_ends_with_a_message_and_no_half_file(tmp_path: Path) -> None:
+    """No file may grow beyond 4 kB: what a full disk does, at the write that meets it."""
+    process = child("replay", str(SEEDS), "--out", str(tmp_path / "out"), limit=4096)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 1, stderr
+    assert "cannot be written" in stderr
+    assert "Traceback" not in stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_killed_at_any_time_leaves_no_record_that_could_be_taken_for_whole(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for _ in range(3):
+        process = child("replay", str(SEEDS), "--out", str(out), "--slice-items", "5")
+        while process.poll() is None and not list(out.glob(".replay/reports/*")):
+            pass
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert not [path for path in out.glob("*") if not path.name.startswith(".")]
+    assert run([SEEDS], out).items == 48
+    assert sorted(path.name for path in out.iterdir()) == ["dead-letters", "events", "replay.json", "reports"], "left-overs are cleared"
+
+
+def test_two_replays_do_not_write_to_one_folder(tmp_path: Path) -> None:
+    def meanwhile() -> Iterable[RawItem]:
+        with pytest.raises(UsageError, match="another replay"):
+            run([SEED], tmp_path / "out")
+        yield from (r for r in archive.read([SEED], now=NOW) if isinstance(r, RawItem))
+
+    assert replay(meanwhile(), tmp_path / "out", Settings(shards=1)).items == 1
+
+
+def test_hard_input_loses_nothing(tmp_path: Path) -> None:
+    """One good line among everything that breaks readers: all but that line are dead letters, and the line gets through."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "good.jsonl").write_text('{"id": "good", "text": "Three rockets hit the Green Zone in Baghdad.", "published": "2020-12-20"}\n', encoding="utf8")
+    (folder / "empty.jsonl").write_bytes(b"")
+    (folder / "nul.jsonl").write_bytes(b"\0\0\0\n")
+    (folder / "bomb.xml").write_bytes(b'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><rss><channel><item>&b;</item></channel></rss>')
+    (folder / "half.gz").write_bytes(b"\x1f\x8b\x08\0\0\0\0\0\0\0")
+    (folder / "surrogate.jsonl").write_text('{"id": "s", "text": "\\ud800 words", "published": "2020-12-20"}\n', encoding="utf8")
+    (folder / "large.jsonl").write_text('{"id": "l", "text": "' + "x" * 11_000_000 + '"}\n', encoding="utf8")
+    (folder / "link.txt").symlink_to(folder / "nowhere")
+    os.mkfifo(folder / "pipe.txt")
+    summary = run([folder], tmp_path / "out")
+    letters = {letter.file for letter in read_files(tmp_path / "out", DEAD_LETTERS)}
+    assert letters == {"empty.jsonl", "nul.jsonl", "bomb.xml", "half.gz", "large.jsonl", "link.txt", "pipe.txt"}
+    assert {report.native_id: report.text for report in read_files(tmp_path / "out", REPORTS)} == {
+        "good": "Three rockets hit the Green Zone in Baghdad.",
+        "s": "\ufffd words",
+    }
+    assert summary.dead_letters == 7
+
+
+def test_memory_does_not_grow_with_the_slices(tmp_path: Path) -> None:
+    """Twelve slices need hardly more than four: what is held is a slice and the packed state."""
+    peaks = []
+    for count in (4_000, 12_000):
+        file = tmp_path / f"{count}.jsonl"
+        with file.open("w", encoding="utf8") as out:
+            for n in range(count):
+                out.write(json.dumps({"id": n, "text": f"bulletin {n} says that the price rose again", "published": "2020-12-20"}) + "\n")
+        process = child("replay", str(file), "--out", str(tmp_path / f"out{count}"), "--slice-items", "1000", "--json")
+        stdout, stderr = process.communicate(timeout=300)
+        assert process.returncode == 0, stderr
+        assert json.loads(stdout)["reports_written"] == count
+        peaks.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+    assert peaks[1] < peaks[0] * 1.25
+    shutil.rmtree(tmp_path / "out12000")
