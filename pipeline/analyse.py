@@ -62,7 +62,7 @@ def prepared(raw: RawItem) -> Report:
 
 def _object(line: bytes) -> Json:
     try:
-        given = json.loads(line)
+        given = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ReadError(f"not UTF-8 at byte {error.start}") from error
     except ValueError as error:

@@ -76,6 +76,8 @@ def _counts_people(hit: Hit, before: Sequence[Hit], behind: Sequence[Hit], view:
 
 def _is_one_person(hit: Hit, behind: Sequence[Hit]) -> bool:
     """Whether an article stands before a word for a person, with nothing counted or done in between."""
+    if behind and behind[0].start - hit.end <= 1 and behind[0].has(("harm.killed", "harm.injured")):
+        return True
     for other in behind[:3]:
         if other.start - hit.end > _PERSON or other.number is not None or (other.has(_HARM) and not other.has(_PEOPLE)):
             return False
@@ -93,10 +95,7 @@ def _is_clock_or_year(hit: Hit, following: Hit | None, view: str) -> bool:
     if not written.isdigit() or len(written) < 3 or (following is not None and following.has(_PEOPLE)):
         return False
     clock = (
-        len(written) == 4
-        and int(written[2:]) < 60
-        and int(written) < 2400
-        and view[: hit.start].rstrip().endswith(("at", "around", "between", "and", "about"))
+        len(written) == 4 and int(written[2:]) < 60 and int(written) < 2400 and view[: hit.start].rstrip().endswith(("at", "around", "between", "and", "about"))
     )
     return written[0] == "0" or clock or (len(written) == 4 and 1900 <= int(written) <= 2100)
 
@@ -157,14 +156,15 @@ def _chain(numbers: Sequence[Hit], view: str, sentence: Sentence, *, from_end: b
                 chain = [number]
                 continue
             break
-        if not (_joined(between.split()[-1] if between.split() else "") or "," in between) or not _counts_a_person(second, sentence):
+        if not (_joined(between.split()[-1] if between.split() else "") or "," in between) or not _counts_a_victim(second, sentence):
             break
         chain.append(number)
     return sorted(chain, key=lambda hit: hit.start)
 
 
-def _counts_a_person(number: Hit, sentence: Sentence) -> bool:
-    return any(hit.has(_PEOPLE) and 0 <= hit.start - number.end <= _PERSON for hit in sentence.hits)
+def _counts_a_victim(number: Hit, sentence: Sentence) -> bool:
+    near = [hit for hit in sentence.hits if 0 <= hit.start - number.end <= _PERSON]
+    return any(hit.has(_PEOPLE) for hit in near) and not any("harm.attacker" in hit.concepts for hit in near[:1])
 
 
 def _count(kind: str, numbers: Sequence[Hit], harm: Hit, sentence: Sentence, view: str) -> Count:

@@ -8,10 +8,14 @@ from collections.abc import Iterable
 
 _SENTENCE_END = re.compile(r"[.!?؟۔]+[\"')\]]*(?=\s|$)|\n+|[。！？]")
 _ABBREVIATION = re.compile(
-    r"(?:\b\w|\b(?:mr|mrs|ms|dr|mm|st|no|vs|gen|col|lt|maj|capt|cpl|sgt|brig|adm|cmdr|gov|sen|rep|rev|prof|spc|pfc|pvt|jr|sr|approx|inc|corp|ltd|co|km|av|env|al"
+    r"(?:\b[^\W\d_]|\b(?:mr|mrs|ms|dr|mm|st|no|vs|gen|col|lt|maj|capt|cpl|sgt|brig|adm|cmdr|gov|sen|rep|rev|prof|spc|pfc|pvt|jr|sr|approx|inc|corp|ltd|co|km|av|env|al"
     r"|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|janv|fevr|avr|juil|mon|tue|tues|wed|thu|thurs|fri|sat|sun))$"
 )
 _CLAUSE_END = re.compile(r"[;:()؛]|\s[-–—]+\s|[–—]")
+
+
+LONGEST = 1_200
+"""Letters of the longest sentence; what runs on without a full stop is cut, so that no text costs more than its length."""
 
 
 def sentences(text: str, cuts: Iterable[int] = ()) -> list[tuple[int, int]]:
@@ -19,10 +23,14 @@ def sentences(text: str, cuts: Iterable[int] = ()) -> list[tuple[int, int]]:
     ends = {match.end() for match in _SENTENCE_END.finditer(text) if not _abbreviated(text, match)}
     spans, start = [], 0
     for end in sorted({*ends, *cuts, len(text)}):
-        if text[start:end].strip():
-            spans.append((start, end))
+        while end - start > LONGEST:
+            space = text.rfind(" ", start + 1, start + LONGEST)
+            cut = space if space > 0 else start + LONGEST
+            spans.append((start, cut))
+            start = cut
+        spans.append((start, end))
         start = end
-    return spans
+    return [(start, end) for start, end in spans if text[start:end].strip()]
 
 
 def _abbreviated(text: str, end: re.Match[str]) -> bool:

@@ -52,7 +52,7 @@ def correlate(incidents: Sequence[Incident], report: Report, *, ttl: timedelta) 
 
     A newer version of a report replaces the older one; an incident whose last report is withdrawn is cancelled.
     """
-    open_ = [incident for incident in incidents if report.first_seen <= incident.active_until() + ttl]
+    open_ = sorted((i for i in incidents if report.first_seen <= i.active_until() + ttl), key=lambda i: (i.event.first_seen, i.anchor))
     joined: dict[str, list[Told]] = {}
     for event in report.events:
         if relevant(event):
@@ -103,7 +103,6 @@ def _with_report(incident: Incident | None, anchor: str, report: Report, telling
 def fold_reports(cells: Cells, elements: Sequence[Element], *, ttl: timedelta) -> tuple[Cells, list[Event | DeadLetter]]:
     """Encoded reports in order -> new cells and the revisions; a report that cannot be correlated is a dead letter."""
     incidents = [incident for cell in cells if cell for incident in _unpack_incidents(cell)]
-    incidents.sort(key=lambda incident: (incident.event.first_seen, incident.anchor))
     outputs: list[Event | DeadLetter] = []
     for _, payload in elements:
         try:

@@ -120,9 +120,7 @@ def _named_day(text: str) -> tuple[_Day, str]:
         raise ValueError("no year")
     number = int(year[0]) + (2000 if len(year[0]) == 2 else 0)
     rest = after.replace(year[0], " ", 1) if year.string is after else after
-    return (number, month, int(stated[0][1]) if stated else 1, "day" if stated else "month"), f"{rest} {before}" if _TIME.search(
-        before
-    ) else rest
+    return (number, month, int(stated[0][1]) if stated else 1, "day" if stated else "month"), f"{rest} {before}" if _TIME.search(before) else rest
 
 
 def _month(text: str) -> tuple[int, int, int]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.casualties import Count, casualties
 from pipeline.locate import Bound
@@ -18,46 +19,38 @@ from pipeline.tellings import Group
 from pipeline.times import Clock, Moment
 from schemas.records import Evidence, Place, TaggedEvent
 
+_MOST_WORDS = 6
 ALERTING = ("city", "belt")
 _ATTACKERS_COUNT = {"airstrike", "armed_clash", "security_operation"}
 """Types whose dead are counted whatever side they were on."""
 
 
-class Span(Protocol):
-    """A stretch of the folded text."""
-
-    start: int
-    end: int
-
-
 @dataclass(slots=True)
 class Notes:
-    """Collects evidence, each stretch once a rule."""
+    """Collects evidence: each stretch once a rule, and no more than the first few of a rule."""
 
     reading: Reading
     evidence: list[Evidence] = field(default_factory=list)
+    _counts: Counter[str] = field(default_factory=Counter)
 
     def note(self, rule: str, *spans: Any) -> None:
         """The words of each span (anything with `start` and `end` in the folded text) say so, by this rule."""
         for span in spans:
-            said = self.reading.evidence(span.start, span.end, rule)
-            if said not in self.evidence:
-                self.evidence.append(said)
+            if self._counts[rule] < _MOST_WORDS:
+                said = self.reading.evidence(span.start, span.end, rule)
+                if said not in self.evidence:
+                    self.evidence.append(said)
+                    self._counts[rule] += 1
 
 
 def describe(group: Group, scene: Sequence[Sentence], reading: Reading, clock: Clock, dated: Moment | None) -> TaggedEvent:
     """The event of a group. `scene`: the sentences that speak of it; `dated`: the report's own day for it where the group states none."""
     notes = Notes(reading)
     types = _types(group)
-    for telling in group:
+    for telling in group.tellings:
         notes.note(telling.rule.id, telling.trigger, *telling.support)
     bound = _place(group, notes)
-    values = (
-        _toll(types[0], scene, reading, notes)
-        | _projectiles(types[0], scene, notes)
-        | _actors(scene, notes)
-        | _when(group, dated, clock, notes)
-    )
+    values = _toll(types[0], scene, reading, notes) | _projectiles(types[0], scene, notes) | _actors(scene, notes) | _when(group, dated, clock, notes)
     killed, injured = (values[f"{kind}_max"] or values[f"{kind}_min"] for kind in ("killed", "injured"))
     status, target = _status(group, killed, notes), _target(group, bound, scene, notes)
     return TaggedEvent(
@@ -76,7 +69,7 @@ def describe(group: Group, scene: Sequence[Sentence], reading: Reading, clock: C
 
 def _types(group: Group) -> list[str]:
     """Every type that hit, the primary one first: a named target hit by a planted device is an assassination (taxonomy)."""
-    types = sorted({telling.rule.type for telling in group}, key=TYPES.index)
+    types = sorted(group.types, key=TYPES.index)
     if types[0] == "ied_attack" and "assassination" in types:
         types.remove("assassination")
         types.insert(0, "assassination")
@@ -105,13 +98,13 @@ def _reason(event: TaggedEvent, clock: Clock) -> str | None:
 
 def _status(group: Group, killed: int | None, notes: Notes) -> str:
     """The first telling's, but an interception or a foiled attempt told later says more, and a claim says less, than a report."""
-    told = [telling.verdict.status for telling in group]
+    told = [telling.verdict.status for telling in group.tellings]
     status = told[0]
     if "intercepted" in told and not killed:
         status = "intercepted"
     elif status in ("claimed", "attempted", "foiled", "intercepted") and (killed or status == "claimed") and "reported" in told:
         status = "reported"
-    for verdict in (telling.verdict for telling in group if telling.verdict.status == status):
+    for verdict in (telling.verdict for telling in group.tellings if telling.verdict.status == status):
         if at := verdict.hit or verdict.moment:
             notes.note(f"status.{status}", at)
     return status
@@ -119,7 +112,7 @@ def _status(group: Group, killed: int | None, notes: Notes) -> str:
 
 def _place(group: Group, notes: Notes) -> Bound | None:
     """The first telling's place, or a more exact one that a later telling names in its own sentence."""
-    bounds = [telling.bound for telling in group if telling.bound]
+    bounds = [telling.bound for telling in group.tellings if telling.bound]
     if not bounds:
         return None
     best = bounds[0]
@@ -180,9 +173,7 @@ def _actors(scene: Sequence[Sentence], notes: Notes) -> dict[str, str | None]:
 
 
 def _when(group: Group, dated: Moment | None, clock: Clock, notes: Notes) -> dict[str, Any]:
-    moment = next((telling.moment for telling in group if telling.moment and telling.moment.day), None) or (
-        dated if group[0].current else None
-    )
+    moment = next((telling.moment for telling in group.tellings if telling.moment and telling.moment.day), None) or (dated if group.current else None)
     if moment is None or moment.day is None:
         return {"event_date": None}
     notes.note("slot.event_date", moment)
@@ -193,7 +184,7 @@ def _when(group: Group, dated: Moment | None, clock: Clock, notes: Notes) -> dic
 
 def _weapon(event_type: str, group: Group, scene: Sequence[Sentence], notes: Notes) -> str:
     """The rule's own weapon, sharpened by the most telling one that the event's sentences name."""
-    primary = [telling for telling in group if telling.rule.type == event_type]
+    primary = [telling for telling in group.tellings if telling.rule.type == event_type]
     for sentence in _unique(telling.sentence for telling in primary):
         if slot := next(weapons(sentence), None):
             notes.note("slot.weapon", slot)
@@ -211,10 +202,10 @@ def _weapon(event_type: str, group: Group, scene: Sequence[Sentence], notes: Not
 
 def _target(group: Group, bound: Bound | None, scene: Sequence[Sentence], notes: Notes) -> str:
     """The first target that the tellings' sentences name, else the one that the place itself is, else one named nearby."""
-    if ruled := next((telling for telling in group if telling.rule.target), None):
+    if ruled := next((telling for telling in group.tellings if telling.rule.target), None):
         notes.note("slot.target", ruled.trigger)
         return str(ruled.rule.target)
-    told = _unique(telling.sentence for telling in group)
+    told = _unique(telling.sentence for telling in group.tellings)
     if slot := next((slot for sentence in told for slot in targets(sentence)), None):
         notes.note("slot.target", slot)
         return slot.value

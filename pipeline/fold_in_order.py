@@ -103,13 +103,22 @@ class FoldInOrder(beam.PTransform[Any, Any]):
         self.fold, self.hold, self.carried = fold, hold, carried
 
     def expand(self, batches: PCollection[Message]) -> Any:
-        """Cells of an earlier slice join the messages, then everything is folded."""
-        if self.carried is not None:
-            cells = self.carried | "MarkCells" >> beam.Map(lambda kv: (kv[0], (True, kv[1]))).with_output_types(Message)
-            batches = (batches, cells) | "WithCells" >> beam.Flatten()
+        """Cells of an earlier slice join the messages, then everything is folded.
+
+        The Flatten stands there with nothing to join too: the in-process runner would fuse two folds behind each other into one
+        stage without it, and then loses what the second one holds until its timer.
+        """
+        carried = self.carried if self.carried is not None else batches.pipeline | "NoCells" >> beam.Create([])
+        cells = carried | "MarkCells" >> beam.Map(_marked).with_output_types(Message)
+        batches = (batches, cells) | "WithCells" >> beam.Flatten()
         folded = batches | "Fold" >> beam.ParDo(_FoldInOrder(self.fold, self.hold)).with_outputs("cells", main="outputs")
         folded.cells.element_type = tuple[int, bytes]
         return Folded(folded.outputs, folded.cells)
+
+
+def _marked(cells: tuple[int, bytes]) -> Message:
+    key, packed = cells
+    return key, (True, packed)
 
 
 class _FoldInOrder(beam.DoFn):

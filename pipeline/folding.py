@@ -37,6 +37,8 @@ class _Table(dict[int, str]):
 def _fold_letter(letter: str) -> str:
     if letter in _LETTERS:
         return _LETTERS[letter]
+    if "\ud800" <= letter <= "\udfff":
+        return "\ufffd"
     if (digit := unicodedata.decimal(letter, None)) is not None:
         return str(digit)
     if unicodedata.category(letter) in _GONE:
@@ -64,10 +66,7 @@ class Folded:
         """For each folded letter, the index of the original letter it comes from; ascending."""
         if self.source.isascii():
             return range(len(self.source))
-        origins: list[int] = []
-        for index, letter in enumerate(self.source):
-            origins += [index] * len(_TABLE[ord(letter)])
-        return origins
+        return [index for index, letter in enumerate(self.source) for _ in _TABLE[ord(letter)]]
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """The span of the original that folded to [start, end), with the combining marks that belong to its last letter."""

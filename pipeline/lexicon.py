@@ -101,9 +101,7 @@ def _errors(name: str, table: Mapping[str, Any]) -> Iterator[str]:
         yield "no examples"
     for key, lowest, highest in (("numbers", 0, 10**9), ("months", 1, 12), ("weekdays", 1, 7)):
         yield from (
-            f"{key}: {form!r} is {value!r}"
-            for form, value in table.get(key, {}).items()
-            if not isinstance(value, int) or not lowest <= value <= highest
+            f"{key}: {form!r} is {value!r}" for form, value in table.get(key, {}).items() if not isinstance(value, int) or not lowest <= value <= highest
         )
     forms = [form for forms in table.get("concepts", {}).values() for form in forms] + [*table.get("numbers", ()), *table.get("months", ())]
     yield from (f"empty form {form!r}" for form in forms if not re.sub(r"[+*\s]", "", fold(form).text))

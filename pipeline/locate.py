@@ -64,9 +64,7 @@ class Map:
     def __init__(self, reading: Reading, sentences: Sequence[Sentence], places: Sequence[Entry]) -> None:
         self._view, self._folded = reading.view, reading.folded.text
         self._sentences = sentences
-        entries = [
-            (sentence, hit, [places[index] for index in hit.places]) for sentence in sentences for hit in sentence.hits if hit.places
-        ]
+        entries = [(sentence, hit, [places[index] for index in hit.places]) for sentence in sentences for hit in sentence.hits if hit.places]
         here = any((entry.scope == "city" and not entry.needs) or entry.name == "Iraq" for _, _, found in entries for entry in found)
         self.named: dict[int, list[Named]] = {sentence.number: [] for sentence in sentences}
         for sentence, hit, found in entries:
@@ -79,11 +77,7 @@ class Map:
         """ "Mansour, Baghdad" is in the city; "Mansour, Mosul" is none of ours: a name that others behind it contain."""
         for index in reversed(range(len(all_named) - 1)):
             inner, outer = all_named[index], all_named[index + 1]
-            if (
-                not inner.usable
-                or inner.entry.scope not in ("city", "belt")
-                or not _CONTAINED.fullmatch(self._view[inner.hit.end : outer.hit.start])
-            ):
+            if not inner.usable or inner.entry.scope not in ("city", "belt") or not _CONTAINED.fullmatch(self._view[inner.hit.end : outer.hit.start]):
                 continue
             if outer.scope == "elsewhere" and outer.entry.kind in ("city", "governorate", "country") and outer.usable:
                 all_named[index] = replace(inner, verdict="namesake")
@@ -173,7 +167,8 @@ class Map:
 
     def _is_dateline(self, sentence: Sentence, hit: Hit) -> bool:
         """Whether the hit stands before the dash of "BAGHDAD, March 1 (Agency) -" at the head of a paragraph of the text."""
-        if sentence.title or hit.start - sentence.start > _DATELINE_LENGTH // 2:
+        first = next(other for other in sentence.hits if other.places)
+        if sentence.title or re.search(r"[^\W\d]", self._folded[sentence.start : first.start]):
             return False
         end = next((m for m in _DATELINE_END.finditer(self._folded, hit.end, min(sentence.end, sentence.start + _DATELINE_LENGTH))), None)
         if end is None or (end[0].startswith(")") and "(" not in self._folded[hit.end : end.start()]):

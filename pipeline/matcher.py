@@ -54,9 +54,7 @@ class Matcher:
         for index, start, end in self._automaton.find_matches_as_indexes(view, overlapping=True):
             glued = start > 0 and view[start - 1].isalnum() and view[start].isalnum()
             for form in forms[index]:
-                if not (form.anywhere or form.language in languages) or (
-                    glued and not (form.prefixes and _glue(view, start) in form.prefixes)
-                ):
+                if not (form.anywhere or form.language in languages) or (glued and not (form.prefixes and _glue(view, start) in form.prefixes)):
                     continue
                 if not form.tail:
                     if end == size or not view[end].isalnum():

@@ -15,13 +15,7 @@ def joined(hits: Iterable[Hit], view: str) -> list[Hit]:
     kept: list[Hit] = []
     for hit in hits:
         before = kept[-1] if kept else None
-        if (
-            before is not None
-            and before.number is not None
-            and hit.number is not None
-            and not view[hit.start].isdigit()
-            and not view[before.start].isdigit()
-        ):
+        if before is not None and before.number is not None and hit.number is not None and not view[hit.start].isdigit() and not view[before.start].isdigit():
             value = _together(before.number, hit.number, view[before.end : hit.start].strip())
             if value is not None:
                 kept[-1] = Hit(before.start, hit.end, before.concepts | hit.concepts, (), value, None, None)

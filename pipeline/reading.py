@@ -27,16 +27,16 @@ _DIGITS = re.compile(
 
 @dataclass(slots=True, eq=False)
 class Sentence:
-    """One sentence: its span in the folded text, its number, whether it is of the title, its hits and where its clauses begin."""
+    """One sentence: its span in the folded text, its number, whether it is of the title, the post that holds it, its hits and where its clauses begin."""
 
     number: int
     start: int
     end: int
     title: bool
-    paragraph: int
     quote: QuotedPost | None
     hits: list[Hit]
     clauses: list[int]
+    concepts: frozenset[str]
 
     def clause(self, hit: Hit) -> int:
         """The number of the clause that holds the hit."""
@@ -44,7 +44,7 @@ class Sentence:
 
     def having(self, concepts: Collection[str]) -> list[Hit]:
         """Its hits that mean any of these."""
-        return [hit for hit in self.hits if hit.has(concepts)]
+        return [] if self.concepts.isdisjoint(concepts) else [hit for hit in self.hits if hit.has(concepts)]
 
 
 class Reading:
@@ -89,15 +89,14 @@ class Reading:
         return joined(sorted(hits + digits, key=lambda hit: (hit.start, hit.end)), self.view)
 
     def _divided(self, spans: Iterable[tuple[int, int]], hits: list[Hit]) -> Iterable[Sentence]:
-        text, position, paragraph, before = self.folded.text, 0, 0, 0
+        text, position = self.folded.text, 0
         for number, (start, end) in enumerate(spans):
             first = position
             while position < len(hits) and hits[position].start < end:
                 position += 1
             mine = hits[first:position]
-            paragraph += "\n\n" in text[before:start] or text[max(before, start - 2) : start] == "\n\n"
-            before = start
             quote = next((q for q, at, words, _ in self.quotes if at <= start < words), None)
+            said = frozenset(concept for hit in mine for concept in hit.concepts)
             breaks = [hit.start for hit in mine if "clause.break" in hit.concepts]
             title = bool(self._shift) and self.folded.origin(start, start)[0] < self._shift - len(_GAP)
-            yield Sentence(number, start, end, title, paragraph, quote, mine, clause_starts(text, start, end, breaks))
+            yield Sentence(number, start, end, title, quote, mine, clause_starts(text, start, end, breaks), said)

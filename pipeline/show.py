@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from schemas.catalog import Entry
 from schemas.records import DeadLetter, Event, Report, TaggedEvent
 
 _SHOWN = 100
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SEVERITY_STYLE = {"extreme": "bold red", "severe": "red", "moderate": "yellow", "minor": "green"}
 
 
@@ -112,8 +114,8 @@ def _lacking(missing: Sequence[Sequence[str]]) -> str:
 
 
 def _marked(field: str, text: str, events: Sequence[TaggedEvent]) -> Text:
-    """Feed text is data: shown as it is, with evidence underlined, never read as markup."""
-    marked = Text(text)
+    """The text with evidence underlined."""
+    marked = _data(text)
     for event in events:
         for span in event.evidence:
             if span.field == field:
@@ -145,6 +147,11 @@ def _type(given: Any) -> str:
     return str(given.get("name") or given.get("logicalType") or given["type"])
 
 
+def _data(text: str) -> Text:
+    """Feed text is data: never read as markup, and without the control characters that a terminal obeys."""
+    return Text(_CONTROL.sub("\ufffd", text))
+
+
 def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 120)
 
@@ -156,7 +163,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table | str:
     for head in heads:
         table.add_column(head, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*map(_data, row))
     return table
 
 
@@ -170,7 +177,7 @@ def _event_table(events: list[Event]) -> Table:
         hurt = f"{_span(event.killed_min, event.killed_max)}/{_span(event.injured_min, event.injured_max)}"
         told = f"{len(event.families)}/{len(event.reports)}"
         alert = "yes" if event.alert else f"no: {event.alert_reason}"
-        place = Text(event.place.name if event.place else "-")
+        place = event.place.name if event.place else "-"
         table.add_row(event.event_date or "-", event.type, event.status, place, severity, hurt, told, alert)
     return table
 

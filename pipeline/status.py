@@ -18,7 +18,7 @@ DROPPED = ("negated", "accident", "topic")
 STALE_DAYS = 3
 _TOPICS = tuple(f"topic.{name}" for name in ("sport", "space", "market", "film", "game", "weather", "medicine", "figurative", "traffic"))
 _PAST_TOPICS = ("topic.trial", "topic.history", "topic.summary")
-HEADLINE_TOPICS = ("topic.sport", "topic.space", "topic.film", "topic.game")
+_HEADLINE_TOPICS = ("topic.sport", "topic.space", "topic.film", "topic.game")
 """Topics of a headline that make what is told below it none of ours, unless people are killed or hurt."""
 
 _TOLL = ("harm.killed", "harm.kills", "harm.injured", "harm.injures", "harm.killed_one", "harm.injured_one")
@@ -51,35 +51,40 @@ class Verdict:
     moment: Moment | None = None
 
 
-def judge(
-    sentence: Sentence,
-    trigger: Hit,
-    support: Sequence[Hit],
-    times: Sequence[Moment],
-    *,
-    rule_status: str | None,
-    lead: bool,
-    headline: Sequence[Hit] = (),
-) -> Verdict:
-    """The status of an event that `trigger` and its `support` tell of.
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the head of a report says of all that is told below: its first `lead` sentences, topics of its title, drills it announces."""
 
-    `times` are those of its sentence, `lead` whether it stands at the head of the report, `headline` what the title says it is all about.
-    """
+    lead: int
+    topics: tuple[Hit, ...]
+    drills: tuple[Hit, ...]
+
+
+def frame_of(sentences: Sequence[Sentence], lead: int) -> Frame:
+    """The frame that the title and the first `lead` sentences set."""
+    topics = tuple(hit for sentence in sentences if sentence.title for hit in sentence.having(_HEADLINE_TOPICS))
+    return Frame(lead, topics, tuple(hit for sentence in sentences[:lead] for hit in sentence.having(("status.drill",))))
+
+
+def judge(sentence: Sentence, trigger: Hit, support: Sequence[Hit], times: Sequence[Moment], frame: Frame, *, rule_status: str | None) -> Verdict:
+    """The status of an event that `trigger` and its `support` tell of; `times` are those of its sentence."""
     guards = sentence.having
     clause = [hit for hit in sentence.hits if sentence.clause(hit) == sentence.clause(trigger)]
     told = max((trigger, *support), key=lambda hit: hit.start)
-    if (topic := _first([*guards(_TOPICS), *headline])) and not guards(_TOLL):
+    if (topic := _first([*guards(_TOPICS), *frame.topics])) and not guards(_TOLL):
         return Verdict("topic", topic)
     if (accident := _first(guards(("status.accident",)))) and not guards(_NO_ACCIDENT):
         return Verdict("accident", accident)
     if negation := _first(_before(clause, "status.negated", trigger, _NEGATION_REACH)):
         return Verdict("negated", negation)
-    if drill := _first(guards(("status.drill",))):
+    if drill := _first([*guards(("status.drill",)), *(() if guards((*_TOLL, "harm.no_casualties")) else frame.drills)]):
         return Verdict("drill", drill)
     if past := _first([*guards(_PAST_TOPICS), *_before(clause, "status.retrospective", told, _REACH), *_anniversary(clause, trigger)]):
         return Verdict("retrospective", past)
-    if old := _old(times, trigger, lead):
+    if old := _old(times, trigger, lead=sentence.title or sentence.number < frame.lead):
         return Verdict("retrospective", moment=old)
+    if ahead := next((moment for moment in times if moment.days_ago < -1), None):
+        return Verdict("hypothetical", moment=ahead)
     for status in ("denied", "threatened", "hypothetical"):
         if hit := _first(_before(clause, f"status.{status}", told, _REACH)):
             return Verdict(status, hit)
@@ -94,7 +99,7 @@ def _anniversary(clause: Sequence[Hit], trigger: Hit) -> list[Hit]:
     return [hit for hit in _before(clause, "time.anniversary", trigger, _REACH) if hit.end <= trigger.start]
 
 
-def _old(times: Sequence[Moment], trigger: Hit, lead: bool) -> Moment | None:
+def _old(times: Sequence[Moment], trigger: Hit, *, lead: bool) -> Moment | None:
     """A stated time that is long past, unless the sentence states a recent one nearer to the trigger."""
     if not times:
         return None

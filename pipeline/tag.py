@@ -19,7 +19,7 @@ from pipeline.locate import Map, Named
 from pipeline.matcher import Hit, Matcher
 from pipeline.reading import Reading, Sentence
 from pipeline.rules import TYPES, Rule, Rules, load_rules
-from pipeline.status import DROPPED, HEADLINE_TOPICS, judge
+from pipeline.status import DROPPED, frame_of, judge
 from pipeline.tellings import Group, Telling, grouped
 from pipeline.times import Moment, clock_of, moments
 from schemas import avro
@@ -116,24 +116,19 @@ def _languages(report: Report, tagger: Tagger) -> Collection[str]:
     return {report.language} if report.language in tagger.languages else tagger.languages
 
 
-def _tellings(
-    sentences: Sequence[Sentence], rules: Rules, places: Map, times: dict[int, list[Moment]]
-) -> tuple[list[Telling], list[Unfired]]:
+def _tellings(sentences: Sequence[Sentence], rules: Rules, places: Map, times: dict[int, list[Moment]]) -> tuple[list[Telling], list[Unfired]]:
     tellings: list[Telling] = []
     unfired: list[Unfired] = []
-    headline = [hit for sentence in sentences if sentence.title for hit in sentence.having(HEADLINE_TOPICS)]
+    frame = frame_of(sentences, _LEAD)
     for sentence in sentences:
-        lead = sentence.title or sentence.number < _LEAD
         for rule, trigger in _triggered(sentence, rules):
             support, missing = _support(rule, trigger, sentence)
             forbidden = next(iter(sentence.having(rule.forbids)), None)
             if missing or forbidden:
                 unfired.append(Unfired(rule, trigger, missing, forbidden))
                 continue
-            verdict = judge(sentence, trigger, support, times[sentence.number], rule_status=rule.status, lead=lead, headline=headline)
-            tellings.append(
-                Telling(rule, trigger, support, sentence, verdict, places.bind(sentence, trigger), tuple(times[sentence.number]))
-            )
+            verdict = judge(sentence, trigger, support, times[sentence.number], frame, rule_status=rule.status)
+            tellings.append(Telling(rule, trigger, support, sentence, verdict, places.bind(sentence, trigger), tuple(times[sentence.number])))
     return tellings, unfired
 
 
@@ -164,7 +159,7 @@ def _support(rule: Rule, trigger: Hit, sentence: Sentence) -> tuple[tuple[Hit, .
 
 def _up_front(group: Group, lead_end: int) -> bool:
     """Whether an event is what the report is about: told at its head, or with a place and a recent time of its own."""
-    for telling in group:
+    for telling in group.tellings:
         recent = any(moment.days_ago <= 1 and moment.precision == "day" for moment in telling.times)
         if telling.sentence.number < lead_end or (recent and telling.bound and telling.bound.how in ("clause", "sentence")):
             return True
@@ -182,15 +177,13 @@ def _scene(group: Group, groups: Sequence[Group], sentences: Sequence[Sentence],
 
     Another event, another city or background ends what follows.
     """
-    mine = {telling.sentence.number for telling in group}
-    others = {telling.sentence.number for other in groups if other is not group for telling in other}
+    mine = group.sentences
+    others = {number for other in groups if other is not group for number in other.sentences}
     scene: dict[int, Sentence] = {}
     for number in sorted(mine):
         scene[number] = sentences[number]
         for sentence in sentences[number + 1 : number + 1 + _NEIGHBOURS]:
-            elsewhere = any(
-                named.usable and named.scope == "elsewhere" and named.entry.kind != "country" for named in places.named[sentence.number]
-            )
+            elsewhere = any(named.usable and named.scope == "elsewhere" and named.entry.kind != "country" for named in places.named[sentence.number])
             if sentence.number in mine | others or elsewhere or sentence.title != sentences[number].title or _is_background(sentence):
                 break
             scene[sentence.number] = sentence
@@ -198,11 +191,7 @@ def _scene(group: Group, groups: Sequence[Group], sentences: Sequence[Sentence],
 
 
 def _is_background(sentence: Sentence) -> bool:
-    return bool(
-        sentence.having(
-            ("status.retrospective", "time.anniversary", "time.earlier_this_year", "time.last_year", "topic.trial", "topic.history")
-        )
-    )
+    return bool(sentence.having(("status.retrospective", "time.anniversary", "time.earlier_this_year", "time.last_year", "topic.trial", "topic.history")))
 
 
 class Tag(beam.PTransform[Any, Any]):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 
-from pipeline.locate import Bound
+from pipeline.locate import Bound, Named
 from pipeline.matcher import Hit
 from pipeline.reading import Sentence
 from pipeline.rules import Rule
@@ -46,50 +47,67 @@ class Telling:
         return self.verdict.moment or next((moment for moment in self.times if moment.day), None)
 
 
-Group = list[Telling]
-"""Tellings of one event, in order."""
+@dataclass(slots=True)
+class Group:
+    """Tellings of one event, in order, and what they have in common."""
+
+    tellings: list[Telling] = field(default_factory=list)
+    types: set[str] = field(default_factory=set)
+    days: set[date] = field(default_factory=set)
+    sentences: set[int] = field(default_factory=set)
+    places: dict[str, Named] = field(default_factory=dict)
+
+    @property
+    def current(self) -> bool:
+        """Whether it is told as something of late."""
+        return self.tellings[0].current
+
+    def add(self, telling: Telling) -> None:
+        """One more telling of this event."""
+        self.tellings.append(telling)
+        self.types.add(telling.rule.type)
+        self.sentences.add(telling.sentence.number)
+        if telling.moment and telling.moment.day:
+            self.days.add(telling.moment.day)
+        if telling.bound:
+            self.places.setdefault(telling.bound.named.entry.name, telling.bound.named)
+
+    def takes(self, telling: Telling) -> bool:
+        """Whether the telling is of this event: same standing, a type that goes with the others, and no other place or day."""
+        if not self.current:
+            first = self.tellings[0]
+            alike = telling.verdict.status == first.verdict.status and telling.rule.type == first.rule.type
+            return alike and self._same_place(telling) and self._same_day(telling)
+        if not telling.current or not self._same_place(telling):
+            return False
+        return telling.sentence.number in self.sentences or (_alike(self.types, telling.rule.type) and self._same_day(telling))
+
+    def _same_place(self, telling: Telling) -> bool:
+        if telling.bound is None or not self.places or telling.bound.how not in ("clause", "sentence"):
+            return True
+        mine = telling.bound.named
+        if mine.entry.name in self.places:
+            return True
+        known = self.places.values()
+        if mine.scope in ("elsewhere", "near") or any(place.scope != mine.scope for place in known):
+            return False
+        broad = (mine.entry.precision or 3) == 3 or all((place.entry.precision or 3) == 3 for place in known)
+        return broad or (mine.entry.target in _ONE_COMPOUND and any(place.entry.target in _ONE_COMPOUND for place in known))
+
+    def _same_day(self, telling: Telling) -> bool:
+        return telling.moment is None or telling.moment.day is None or not self.days or telling.moment.day in self.days
 
 
 def grouped(tellings: Iterable[Telling]) -> list[Group]:
     """Tellings in the order of the text -> one group for each event."""
     groups: list[Group] = []
     for telling in tellings:
-        group = next((group for group in groups if _of_one_event(group, telling)), None)
+        group = next((group for group in groups if group.takes(telling)), None)
         if group is None:
-            groups.append([telling])
-        else:
-            group.append(telling)
+            groups.append(group := Group())
+        group.add(telling)
     return groups
-
-
-def _of_one_event(group: Group, telling: Telling) -> bool:
-    """Same standing, a type that goes with the others, and no other place or day."""
-    same_standing = telling.current if group[0].current else telling.verdict.status == group[0].verdict.status
-    if not same_standing or not _same_place(group, telling):
-        return False
-    if not telling.current:
-        return telling.rule.type == group[0].rule.type and _same_day(group, telling)
-    if any(telling.sentence is known.sentence for known in group):
-        return True
-    return _alike({known.rule.type for known in group}, telling.rule.type) and _same_day(group, telling)
 
 
 def _alike(known: set[str], event_type: str) -> bool:
     return event_type in known or bool({event_type, *known} & _ALONG) or any(event_type in kin and known & kin for kin in _CLASSES)
-
-
-def _same_place(group: Group, telling: Telling) -> bool:
-    known = [told.bound.named for told in group if told.bound]
-    if telling.bound is None or not known or telling.bound.how not in ("clause", "sentence"):
-        return True
-    mine = telling.bound.named
-    if any(mine.entry is place.entry for place in known):
-        return True
-    broad = (mine.entry.precision or 3) == 3 or all((place.entry.precision or 3) == 3 for place in known)
-    compound = mine.entry.target in _ONE_COMPOUND and any(place.entry.target in _ONE_COMPOUND for place in known)
-    return mine.scope not in ("elsewhere", "near") and {mine.scope} == {place.scope for place in known} and (broad or compound)
-
-
-def _same_day(group: Group, telling: Telling) -> bool:
-    days = {told.moment.day for told in group if told.moment and told.moment.day}
-    return telling.moment is None or telling.moment.day is None or not days or telling.moment.day in days

@@ -36,6 +36,8 @@ _OLD = {
 _OLD_UNITS = {"time.years": 365, "time.months": 30, "time.weeks": 7}
 _NUMERIC = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})(?![\d/])|(?<!\d)(\d{4}) (\d{2}) (\d{2})(?!\d)")
 _NEAR = 3
+_SOON = timedelta(days=31)
+"""A date without a year that lies no farther ahead is of this year; else it is of the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ def clock_of(report: Report) -> Clock:
 
 def moments(sentence: Sentence, view: str, clock: Clock, *, month_first: bool) -> list[Moment]:
     """Every time that the sentence states, in order."""
-    found = [*_written_dates(sentence, view, clock), *_numeric_dates(sentence, view, month_first), *_relative(sentence, view, clock)]
+    dates = [*_written_dates(sentence, view, clock), *_numeric_dates(sentence, view, month_first)]
+    words = [moment for moment in _relative(sentence, view, clock) if not any(0 <= date.start - moment.end <= _NEAR for date in dates)]
+    found = [*dates, *words]
     return [_aged(moment, clock) for moment in sorted(found, key=lambda moment: moment.start)]
 
 
@@ -122,7 +126,8 @@ def _calendar(start: int, end: int, year: int | None, month: int, day: int | Non
     if year is None:
         if clock.today is None:
             return None
-        year = clock.today.year - ((month, day or 1) > (clock.today.month, clock.today.day + 2))
+        soon = clock.today + _SOON
+        year = clock.today.year if (month, day or 1) <= (soon.month, soon.day) or soon.year > clock.today.year else clock.today.year - 1
     try:
         stated = date(year, month, day or 1)
     except ValueError:

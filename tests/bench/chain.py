@@ -28,7 +28,7 @@ from schemas.records import RawItem, Report
 from tests.bench.samples import raw_items
 from tests.bench.side_by_side import paired, seconds, show
 
-ITEMS = 20_000
+ITEMS = 10_000
 TTL = timedelta(days=7)
 EMPTY = [b""] * CELLS
 

@@ -1,4 +1,4 @@
-"""Short items for the benchmarks: headlines and leads of our own, in three languages, most of them of no interest."""
+"""Short items for the benchmarks: headlines and leads of our own, in three languages, one in a hundred of interest."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ _TEXTS = (
     "Le prix du pain a augmenté de {n} pour cent depuis le début de l'année, selon les commerçants du marché central, qui attendent une aide.",
     "قالت الوزارة إن {n} مدرسة جديدة ستفتح أبوابها هذا العام في المحافظات الجنوبية بعد انتهاء أعمال البناء فيها.",
     "The national team won its match number {n} of the season with a late goal, and the coach praised the young players.",
-    "Three rockets hit the Green Zone in Baghdad on Sunday night, wounding {n} soldiers, a security official said.",
     "La bourse a terminé la séance en hausse de {n} points, portée par les valeurs de l'énergie et par les banques.",
     "Traders expect shipment {n} to arrive at the southern port later this week, as the weather has improved.",
     "أعلن الاتحاد أن المباراة رقم {n} ستقام على ملعب العاصمة مساء الخميس المقبل بحضور الجمهور.",
+    "A roadside bomb wounded two people in the {district} district of Baghdad on Sunday, a police source said in bulletin {n}.",
 )
+_DISTRICTS = ("Karrada", "Adhamiyah", "Kadhimiya", "Mansour", "Dora", "Sadr City", "Zafaraniya", "Jihad")
 
 
 def line(number: int, items_a_day: int = 20_000) -> dict[str, str]:
     """One JSON line's object; every twentieth is a re-poll of the one before."""
     n = number - 1 if number % 20 == 19 else number
-    text = _TEXTS[n % len(_TEXTS)].format(n=n)
+    text = (_TEXTS[-1] if n % 100 == 4 else _TEXTS[n % (len(_TEXTS) - 1)]).format(n=n, district=_DISTRICTS[n // 100 % len(_DISTRICTS)])
     published = START + timedelta(days=n // items_a_day, seconds=n % items_a_day * 86_400 / items_a_day)
     return {
         "id": f"item-{n}",

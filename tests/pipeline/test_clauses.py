@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.clauses import clause_of, clause_starts, sentences
+from pipeline.clauses import LONGEST, clause_of, clause_starts, sentences
 from pipeline.folding import fold
 
 
@@ -41,6 +43,12 @@ def test_sentences_cover_all_words_in_order(text: str) -> None:
     folded = fold(text).text
     spans = sentences(folded)
 
-    assert all(start < end for start, end in spans)
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
-    assert "".join(folded[start:end] for start, end in spans).split() == folded.split()
+    assert all(start < end <= start + LONGEST for start, end in spans)
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
+    assert "".join("".join(folded[start:end] for start, end in spans).split()) == "".join(folded.split())
+
+
+def test_what_never_ends_is_cut_between_words() -> None:
+    text = "word " * 1_000
+
+    assert all(end - start <= LONGEST and not text[start:end].strip().startswith("ord") for start, end in sentences(text))
