@@ -37,6 +37,7 @@ BATCH_RECORDS = 4096
 Message = tuple[int, tuple[bool, bytes]]
 """Key, whether these are cells, and packed elements: (time, payload) each, or for cells (cell number, bytes)."""
 unpack_elements = unpacker(list[Element])
+_CELLS, _ELEMENTS = b"C", b"E"
 
 
 class Folded(NamedTuple):
@@ -74,7 +75,7 @@ class _BatchByKey(beam.DoFn):
     def start_bundle(self) -> None:
         self._clear()
 
-    def process(self, record: Any, timestamp: Any = beam.DoFn.TimestampParam) -> Iterable[Message]:
+    def process(self, record: Any, timestamp: Any = beam.DoFn.TimestampParam) -> Iterable[WindowedValue]:
         # The earliest member's time: a batch must not be behind the watermark that its members hold back.
         self.time = timestamp if self.time is None else min(self.time, timestamp)
         for key, element in self.route(record):
@@ -82,14 +83,13 @@ class _BatchByKey(beam.DoFn):
         self.records += 1
         return self._emit() if self.records >= BATCH_RECORDS else ()
 
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        time = self.time
-        return (WindowedValue(message, time, (GlobalWindow(),)) for message in self._emit())
+    def finish_bundle(self) -> Iterable[WindowedValue]:
+        return self._emit()
 
-    def _emit(self) -> Iterator[Message]:
-        batches = self.batches
+    def _emit(self) -> list[WindowedValue]:
+        emitted = [WindowedValue(message, self.time, (GlobalWindow(),)) for message in messages(self.batches)]
         self._clear()
-        return messages(batches)
+        return emitted
 
     def _clear(self) -> None:
         self.batches, self.records, self.time = defaultdict(list), 0, None
@@ -139,22 +139,9 @@ class _FoldInOrder(beam.DoFn):
         buffer: Any = beam.DoFn.StateParam(BUFFER),
         armed: Any = beam.DoFn.StateParam(ARMED),
         due: Any = beam.DoFn.TimerParam(TIMER),
-        c0: Any = beam.DoFn.StateParam(C0),
-        c1: Any = beam.DoFn.StateParam(C1),
-        c2: Any = beam.DoFn.StateParam(C2),
-        c3: Any = beam.DoFn.StateParam(C3),
-        c4: Any = beam.DoFn.StateParam(C4),
-        c5: Any = beam.DoFn.StateParam(C5),
-        c6: Any = beam.DoFn.StateParam(C6),
-        c7: Any = beam.DoFn.StateParam(C7),
     ) -> None:
-        _, (is_state, packed) = message
-        if is_state:
-            cells = (c0, c1, c2, c3, c4, c5, c6, c7)
-            for number, cell in unpack_elements(packed):
-                cells[number].write(cell)
-        else:
-            buffer.add(packed)
+        _, (are_cells, packed) = message
+        buffer.add((_CELLS if are_cells else _ELEMENTS) + packed)
         if self.hold is None:
             due.set(END)
         elif not armed.read():
@@ -180,18 +167,20 @@ class _FoldInOrder(beam.DoFn):
         c7: Any = beam.DoFn.StateParam(C7),
     ) -> Iterator[Any]:
         states = (c0, c1, c2, c3, c4, c5, c6, c7)
-        waiting = [element for packed in buffer.read() for element in unpack_elements(packed)]
+        stored = [state.read() or b"" for state in states]
+        held = [(packed[:1], unpack_elements(packed[1:])) for packed in buffer.read()]
+        carried = dict(cell for kind, cells in held if kind == _CELLS for cell in cells)
+        waiting = [element for kind, elements in held if kind == _ELEMENTS for element in elements]
         ready, early = _split(waiting, None if self.hold is None else now.micros)
-        before = [state.read() or b"" for state in states]
-        after, outputs = self.fold(before, ready)
-        for state, old, new in zip(states, before, after, strict=True):
+        after, outputs = self.fold([carried.get(number, cell) for number, cell in enumerate(stored)], ready)
+        for state, old, new in zip(states, stored, after, strict=True):
             if new is not old:
                 state.write(new)
         buffer.clear()
         if self.hold is None:
             yield beam.pvalue.TaggedOutput("cells", (key, pack([(number, cell) for number, cell in enumerate(after) if cell])))
         elif early:
-            buffer.add(pack(early))
+            buffer.add(_ELEMENTS + pack(early))
             due.set(Timestamp(micros=early[0][0]) + self.hold.total_seconds())
         else:
             armed.clear()

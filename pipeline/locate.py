@@ -11,6 +11,9 @@ from pipeline.matcher import Hit
 from pipeline.reading import Reading, Sentence
 
 HERE = ("city", "belt", "near")
+_BROAD = ("city", "governorate", "country")
+"""Kinds of place that say no more than the city."""
+
 _DATELINE_END = re.compile(r"\s?[-–—]{1,3}\s|[–—]|:\s|\)\s")
 _DATELINE_LENGTH = 90
 _CONTAINED = re.compile(
@@ -58,6 +61,16 @@ class Bound:
     how: str
 
 
+def is_broad(entry: Entry) -> bool:
+    """Whether a name says no more than which city, governorate or country."""
+    return entry.kind in _BROAD
+
+
+def names_iraq(entry: Entry) -> bool:
+    """Whether a name by itself says that a text is about Baghdad or Iraq."""
+    return entry.name == "Iraq" or (entry.scope in ("city", "belt") and not entry.needs)
+
+
 class Map:
     """Every place that a reading names, judged once."""
 
@@ -65,7 +78,7 @@ class Map:
         self._view, self._folded = reading.view, reading.folded.text
         self._sentences = sentences
         entries = [(sentence, hit, [places[index] for index in hit.places]) for sentence in sentences for hit in sentence.hits if hit.places]
-        here = any((entry.scope == "city" and not entry.needs) or entry.name == "Iraq" for _, _, found in entries for entry in found)
+        here = any(names_iraq(entry) for _, _, found in entries for entry in found)
         self.named: dict[int, list[Named]] = {sentence.number: [] for sentence in sentences}
         for sentence, hit, found in entries:
             entry = next((entry for entry in found if here or not entry.needs), found[0])
@@ -79,7 +92,7 @@ class Map:
             inner, outer = all_named[index], all_named[index + 1]
             if not inner.usable or inner.entry.scope not in ("city", "belt") or not _CONTAINED.fullmatch(self._view[inner.hit.end : outer.hit.start]):
                 continue
-            if outer.scope == "elsewhere" and outer.entry.kind in ("city", "governorate", "country") and outer.usable:
+            if outer.scope == "elsewhere" and is_broad(outer.entry) and outer.usable:
                 all_named[index] = replace(inner, verdict="namesake")
             elif inner.entry.scope == "belt" and outer.entry.name == "Baghdad" and outer.usable:
                 all_named[index] = replace(inner, inside=True)
@@ -127,9 +140,9 @@ class Map:
 
     def _sharpened(self, best: Named, others: Sequence[Named]) -> Named:
         """Where only the city is named, or a country, a more exact place that lies in it and stands beside it."""
-        if best.entry.scope not in (*HERE, "unknown") or (best.entry.precision or 3) < 3:
+        if best.entry.scope not in (*HERE, "unknown") or not is_broad(best.entry):
             return best
-        inside = [n for n in others if n.verdict == "place" and n.entry.scope in ("city", "belt") and (n.entry.precision or 3) < 3]
+        inside = [n for n in others if n.verdict == "place" and n.entry.scope in ("city", "belt") and not is_broad(n.entry)]
         city = [n for n in others if n.verdict == "place" and n.entry.scope == "city"] if best.entry.scope == "unknown" else []
         return min(inside or city or [best], key=lambda named: abs(named.hit.start - best.hit.start))
 
@@ -143,7 +156,7 @@ class Map:
             return "not_before"
         if self._is_dateline(sentence, hit):
             return "dateline"
-        if (entry.precision or 3) == 3 and self._speaks(sentence, hit):
+        if is_broad(entry) and self._speaks(sentence, hit):
             return "metonym"
         leading = self._leading(sentence, hit)
         if leading & {"place.origin", "place.outside"}:

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineResult
 
 from pipeline.build import Sink, Source, build
 from pipeline.deduplicate import micros
@@ -35,6 +36,7 @@ from schemas.errors import UsageError, WriteError
 from schemas.records import DeadLetter, RawItem
 
 MANIFEST = "replay.json"
+SLICE = "slice.avro"
 FOLDERS = (REPORTS.folder, EVENTS.folder, DEAD_LETTERS.folder)
 _LETTERS_IN_MEMORY = 500
 
@@ -74,9 +76,11 @@ def replay(
         for entry in _entries(records, work, summary, jsonl):
             sorter.add(entry)
             on_read(summary.items)
+        pipeline = _pipeline(work, settings, jsonl)
         done = 0
         for part in _slices(sorter.entries(), settings):
-            _run_slice(part, work, summary, settings, jsonl)
+            write_spool(work / SLICE, part)
+            _count(pipeline.run(), part, summary)
             done += len(part)
             on_done(done, summary.items)
         _publish(work, out, summary)
@@ -124,7 +128,6 @@ def _locked(folder: Path) -> Iterator[None]:
 def _entries(records: Iterable[RawItem | DeadLetter], work: Path, summary: Summary, jsonl: bool) -> Iterator[Entry]:
     """Items as spool entries; dead letters of the reading go straight to their folder."""
     letters: list[DeadLetter] = []
-    batches = 0
     for record in records:
         if isinstance(record, RawItem):
             summary.items += 1
@@ -133,9 +136,9 @@ def _entries(records: Iterable[RawItem | DeadLetter], work: Path, summary: Summa
         summary.dead_letters += 1
         letters.append(record)
         if len(letters) >= _LETTERS_IN_MEMORY:
-            write_files(letters, DEAD_LETTERS, work, f"read{batches:05d}", jsonl=jsonl)
-            letters, batches = [], batches + 1
-    write_files(letters, DEAD_LETTERS, work, f"read{batches:05d}", jsonl=jsonl)
+            write_files(letters, DEAD_LETTERS, work, jsonl=jsonl)
+            letters = []
+    write_files(letters, DEAD_LETTERS, work, jsonl=jsonl)
 
 
 def _slices(entries: Iterable[Entry], settings: Settings) -> Iterator[list[Entry]]:
@@ -152,20 +155,22 @@ def _slices(entries: Iterable[Entry], settings: Settings) -> Iterator[list[Entry
         yield part
 
 
-def _run_slice(part: list[Entry], work: Path, summary: Summary, settings: Settings, jsonl: bool) -> None:
-    spool = work / "slice.avro"
-    write_spool(spool, part)
-    label = f"{summary.slices:05d}"
+def _pipeline(work: Path, settings: Settings, jsonl: bool) -> beam.Pipeline:
+    """The graph that every slice runs through: built once, as building it takes as long as running a few hundred items."""
     stories, incidents = work / "stories.avro", work / "incidents.avro"
 
     def files(family: Any) -> WriteFiles:
-        return WriteFiles(family, work, label, jsonl=jsonl)
+        return WriteFiles(family, work, jsonl=jsonl)
 
-    source = Source(ReadSpool(spool), ReadState(stories), ReadState(incidents))
+    source = Source(ReadSpool(work / SLICE), ReadState(stories), ReadState(incidents))
     sink = Sink(files(REPORTS), files(EVENTS), WriteState(stories), WriteState(incidents))
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
     build(pipeline, source, sink, files(DEAD_LETTERS), settings)
-    result = pipeline.run()
+    return pipeline
+
+
+def _count(result: PipelineResult, part: Sequence[Entry], summary: Summary) -> None:
+    """Add what a slice has done, once it is done."""
     result.wait_until_finish()
     counters = counts(result)
     summary.dead_letters += counters.pop("dead_letters_written", 0)

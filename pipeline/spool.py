@@ -15,7 +15,7 @@ from schemas.errors import WriteError
 Entry = tuple[int, bytes, bytes]
 """Logical time in microseconds, what orders entries of one time, payload."""
 
-RUN_BYTES = 64_000_000
+RUN_BYTES = 32_000_000
 """Payload bytes held in memory before a sorted run goes to a file."""
 
 _SCHEMA: Any = fastavro.parse_schema(

@@ -32,6 +32,19 @@ _NO_ACCIDENT = (
     "weapon.firearm",
     "weapon.drone",
 )
+_IN_AIR = (
+    "weapon.rocket",
+    "weapon.missile",
+    "weapon.mortar",
+    "weapon.drone",
+    "weapon.aircraft",
+    "event.rocket_attack",
+    "event.mortar_attack",
+    "event.missile_attack",
+    "event.drone_attack",
+)
+"""What can be intercepted: a regime, too, is brought down."""
+
 _REACH = 60
 _NEGATION_REACH = 25
 _TOLD_AS = {
@@ -89,7 +102,7 @@ def judge(sentence: Sentence, trigger: Hit, support: Sequence[Hit], times: Seque
         if hit := _first(_before(clause, f"status.{status}", told, _REACH)):
             return Verdict(status, hit)
     for status, concepts in _TOLD_AS.items():
-        if hit := _first(guards(concepts)):
+        if (hit := _first(guards(concepts))) and (status != "intercepted" or guards(_IN_AIR)):
             return Verdict(status, hit)
     return Verdict(rule_status or "reported", trigger if rule_status else None)
 

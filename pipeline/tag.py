@@ -15,7 +15,7 @@ from pipeline.dead_letter import Guard
 from pipeline.describe import describe, judged
 from pipeline.gazetteer import Entry, load_places, place_forms
 from pipeline.lexicon import language_forms, load_languages
-from pipeline.locate import Map, Named
+from pipeline.locate import Map, Named, names_iraq
 from pipeline.matcher import Hit, Matcher
 from pipeline.reading import Reading, Sentence
 from pipeline.rules import TYPES, Rule, Rules, load_rules
@@ -52,7 +52,7 @@ def load_tagger() -> Tagger:
     places, languages = load_places(), load_languages()
     names = list(place_forms(places))
     forms = [form for language in languages.values() for form in language_forms(language)]
-    here = {index for index, place in enumerate(places) if place.name == "Iraq" or (place.scope == "city" and not place.needs)}
+    here = {index for index, place in enumerate(places) if names_iraq(place)}
     gate = [form for form in names if form.sense.kind == "place" and form.sense.value in here]
     return Tagger(Matcher([*names, *forms]), Matcher(gate), places, load_rules(), frozenset(languages), content_hash())
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
-from pipeline.locate import Bound, Named
+from pipeline.locate import Bound, Named, is_broad
 from pipeline.matcher import Hit
 from pipeline.reading import Sentence
 from pipeline.rules import Rule
@@ -76,8 +76,8 @@ class Group:
         """Whether the telling is of this event: same standing, a type that goes with the others, and no other place or day."""
         if not self.current:
             first = self.tellings[0]
-            alike = telling.verdict.status == first.verdict.status and telling.rule.type == first.rule.type
-            return alike and self._same_place(telling) and self._same_day(telling)
+            same_type = telling.rule.type == first.rule.type or (first.verdict.status == "drill" and _alike(self.types, telling.rule.type))
+            return telling.verdict.status == first.verdict.status and same_type and self._same_place(telling) and self._same_day(telling)
         if not telling.current or not self._same_place(telling):
             return False
         return telling.sentence.number in self.sentences or (_alike(self.types, telling.rule.type) and self._same_day(telling))
@@ -91,7 +91,7 @@ class Group:
         known = self.places.values()
         if mine.scope in ("elsewhere", "near") or any(place.scope != mine.scope for place in known):
             return False
-        broad = (mine.entry.precision or 3) == 3 or all((place.entry.precision or 3) == 3 for place in known)
+        broad = is_broad(mine.entry) or all(is_broad(place.entry) for place in known)
         return broad or (mine.entry.target in _ONE_COMPOUND and any(place.entry.target in _ONE_COMPOUND for place in known))
 
     def _same_day(self, telling: Telling) -> bool:

@@ -42,19 +42,20 @@ DEAD_LETTERS = Family(
 )
 
 
-def write_files(records: Iterable[RecordT], family: Family[RecordT], out: Path, label: str, *, jsonl: bool = False) -> list[Path]:
-    """Write records to out/FOLDER/DAY-label-HASH.avro, a file a day. Raises WriteError.
+def write_files(records: Iterable[RecordT], family: Family[RecordT], out: Path, *, jsonl: bool = False) -> list[Path]:
+    """Write records to out/FOLDER/DAY-TIME-HASH.avro, a file a day. Raises WriteError.
 
-    Days are UTC. The hash is the content's: writing the same records again replaces the file by itself.
+    Day and time are the first record's, in UTC. The hash is the content's: writing the same records again replaces the file by
+    itself, so a bundle may be tried again.
     """
     days: dict[str, list[RecordT]] = {}
     for record in records:
         days.setdefault(f"{family.time(record):%Y-%m-%d}", []).append(record)
     files = []
-    for day, of_day in sorted(days.items()):
+    for _, of_day in sorted(days.items()):
         of_day.sort(key=family.order)
         content = _container(of_day, family.cls)
-        name = f"{day}-{label}-{hashlib.blake2b(content, digest_size=4).hexdigest()}"
+        name = f"{min(map(family.time, of_day)):%Y-%m-%d-%H%M%S}-{hashlib.blake2b(content, digest_size=4).hexdigest()}"
         files.append(_write_whole(out / family.folder / f"{name}.avro", content))
         if jsonl:
             lines = b"".join(msgspec.json.encode(avro.to_json(record)) + b"\n" for record in of_day)
@@ -89,9 +90,9 @@ def _write_whole(file: Path, content: bytes) -> Path:
 class WriteFiles(beam.PTransform[Any, Any]):
     """Records of one family -> files, one a day and bundle."""
 
-    def __init__(self, family: Family[Any], out: Path, label: str, *, jsonl: bool = False) -> None:
+    def __init__(self, family: Family[Any], out: Path, *, jsonl: bool = False) -> None:
         super().__init__()
-        self.dofn = _WriteFiles(family, out, label, jsonl)
+        self.dofn = _WriteFiles(family, out, jsonl)
 
     def expand(self, records: PCollection[Any]) -> Any:
         """One ParDo that writes at the end of each bundle."""
@@ -99,8 +100,8 @@ class WriteFiles(beam.PTransform[Any, Any]):
 
 
 class _WriteFiles(beam.DoFn):
-    def __init__(self, family: Family[Any], out: Path, label: str, jsonl: bool) -> None:
-        self.family, self.out, self.label, self.jsonl = family, out, label, jsonl
+    def __init__(self, family: Family[Any], out: Path, jsonl: bool) -> None:
+        self.family, self.out, self.jsonl = family, out, jsonl
 
     def start_bundle(self) -> None:
         self.records: list[Any] = []
@@ -110,7 +111,7 @@ class _WriteFiles(beam.DoFn):
         self.records.append(record)
 
     def finish_bundle(self) -> None:
-        write_files(self.records, self.family, self.out, self.label, jsonl=self.jsonl)
+        write_files(self.records, self.family, self.out, jsonl=self.jsonl)
         self.records = []
 
 
