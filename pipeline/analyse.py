@@ -25,7 +25,7 @@ _SLOTS = (
 
 def analyse(lines: Iterable[bytes], tagger: Tagger, on_error: Callable[[], None]) -> Iterator[bytes]:
     """An answer for each line, in order; a bad line is answered {"id", "error"}, and on_error is called."""
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         answer: Json = {"id": None}
         try:
             given = _object(line)
@@ -33,7 +33,7 @@ def analyse(lines: Iterable[bytes], tagger: Tagger, on_error: Callable[[], None]
             answer |= _answer(prepared(item(given)), tagger)
         except ReadError as error:
             on_error()
-            answer["error"] = str(error)
+            answer["error"] = f"line {number}: {error}"
         yield _line(answer)
 
 
@@ -65,8 +65,8 @@ def _object(line: bytes) -> Json:
         given = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ReadError(f"not UTF-8 at byte {error.start}") from error
-    except ValueError as error:
-        raise ReadError(f"not JSON: {error}") from error
+    except json.JSONDecodeError as error:
+        raise ReadError(f"not JSON: {error.msg} at column {error.colno}" if line.strip() else "empty") from error
     except RecursionError as error:
         raise ReadError("nested too deep to be an item") from error
     if not isinstance(given, dict):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from schemas.errors import DijlaError, ReadError, UsageError
+from schemas.errors import DijlaError, UsageError
 
 
 class Exit(IntEnum):
@@ -133,6 +133,8 @@ def explain(text: str, published: str | None, title: str | None, as_json: bool) 
 
     prefixed, body = split_date(decode(_given(text)).text)
     report = prepared(item({"id": "explain", "text": body, "title": title, "published": published or prefixed}))
+    if published and report.published is None:
+        raise UsageError(f"--published {published}: no date that we can read; give it as 2020-12-20 or 2020-12-20T18:30:00+03:00")
     explanation = explained(report, load_tagger())
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(explanation)))
@@ -140,17 +142,23 @@ def explain(text: str, published: str | None, title: str | None, as_json: bool) 
         print_explanation(explanation, report)
 
 
+_LIKE_A_PATH = re.compile(r"\S*/\S*|\S+\.[A-Za-z0-9]{1,5}")
+
+
 def _given(text: str) -> bytes:
+    """What TEXT stands for: standard input, a file, or itself."""
     if text == "-":
         return sys.stdin.buffer.read()
-    try:
-        if Path(text).is_file():
-            return Path(text).read_bytes()
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise ReadError(f"{text}: cannot be read: {error.strerror}") from error
-    except ValueError:
-        pass  # a text with NUL is no path
+    if _LIKE_A_PATH.fullmatch(text) or Path(text[:200]).exists():
+        try:
+            content = Path(text).read_bytes()
+        except OSError as error:
+            raise UsageError(f"{text}: cannot be read: {error.strerror}; to explain these very words, give them on standard input") from error
+        if b"\0" in content:
+            raise UsageError(f"{text}: is no text file; `dijla replay` reads feeds, mails and archives")
+        return content
+    if not text.strip():
+        raise UsageError("there is no text to explain")
     return text.encode("utf-8", "replace")
 
 
@@ -186,8 +194,8 @@ def check() -> None:
         click.echo(f"{problem.record} against version {problem.version} ({problem.direction}): {problem.path}: {problem.message}", err=True)
     if problems:
         _exit(Exit.FAILED)
-    versions = sum(found.released_versions for found in catalog())
-    click.echo(f"compatible in both directions with all {versions} released versions")
+    versions = ", ".join(f"{found.name} {found.released_versions}" for found in catalog())
+    click.echo(f"compatible in both directions with every released version ({versions})")
 
 
 def _exit(status: Exit) -> None:

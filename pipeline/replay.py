@@ -8,6 +8,7 @@ run is complete.
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import shutil
@@ -172,6 +173,8 @@ def _pipeline(work: Path, settings: Settings, jsonl: bool) -> beam.Pipeline:
 def _count(result: PipelineResult, part: Sequence[Entry], summary: Summary) -> None:
     """Add what a slice has done, once it is done."""
     result.wait_until_finish()
+    # A finished run is a web of cycles, and the collector, seeing few new objects, would let some forty of them pile up.
+    gc.collect()
     counters = counts(result)
     summary.dead_letters += counters.pop("dead_letters_written", 0)
     seen = sum(counters.get(name, 0) for name in (*JOINED.values(), "dead_letters_decode", "dead_letters_normalise"))

@@ -71,8 +71,10 @@ def replay_as_json(summary: Summary, out: Path) -> dict[str, Any]:
 def print_replay(summary: Summary, out: Path) -> None:
     """The table of events, the dead letters, the counts and where the files are."""
     console = _console()
+    if not summary.items and not summary.dead_letters:
+        console.print("nothing to read: no files there that are no README, licence or hidden")
     events = latest_events(out)
-    console.print(_event_table(events[-_SHOWN:]))
+    console.print(_event_table(events[-_SHOWN:]) if events else "no events")
     if len(events) > _SHOWN:
         console.print(f"... and {len(events) - _SHOWN} older events")
     if summary.dead_letters:
@@ -184,7 +186,7 @@ def _event_table(events: list[Event]) -> Table:
 
 def _dead_letter_table(letters: list[DeadLetter]) -> Table | str:
     rows = [(x.file or "-", "-" if x.position is None else str(x.position), x.stage, x.error_message) for x in letters]
-    return _table(("dead letter: file", "entry", "stage", "what was wrong"), rows)
+    return _table(("dead letter: file", "entry (from 0)", "stage", "what was wrong"), rows)
 
 
 def _span(low: int | None, high: int | None) -> str:

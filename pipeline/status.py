@@ -38,6 +38,7 @@ _IN_AIR = (
     "weapon.mortar",
     "weapon.drone",
     "weapon.aircraft",
+    "weapon.artillery",
     "event.rocket_attack",
     "event.mortar_attack",
     "event.missile_attack",
@@ -102,7 +103,7 @@ def judge(sentence: Sentence, trigger: Hit, support: Sequence[Hit], times: Seque
         if hit := _first(_before(clause, f"status.{status}", told, _REACH)):
             return Verdict(status, hit)
     for status, concepts in _TOLD_AS.items():
-        if (hit := _first(guards(concepts))) and (status != "intercepted" or guards(_IN_AIR)):
+        if (hit := _first(guards(concepts))) and (status != "intercepted" or status == rule_status or guards(_IN_AIR)):
             return Verdict(status, hit)
     return Verdict(rule_status or "reported", trigger if rule_status else None)
 

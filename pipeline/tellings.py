@@ -19,6 +19,8 @@ _CLASSES = (
     {"shooting_attack", "armed_clash", "assassination", "abduction"},
     {"protest", "riot", "protest_crackdown"},
 )
+_BLAST = "blast"
+_EXPLOSIVE = _CLASSES[0] | _CLASSES[1]
 _ALONG = {"security_operation", "movement_restriction", "other_security"}
 _ONE_COMPOUND = {"green_zone", "diplomatic"}
 """The embassies lie in the Green Zone: a hit on one is no other event than a hit on the other."""
@@ -43,8 +45,16 @@ class Telling:
 
     @property
     def moment(self) -> Moment | None:
-        """The time that makes it old, else the first stated day."""
-        return self.verdict.moment or next((moment for moment in self.times if moment.day), None)
+        """The time that makes it old, else the first stated day; of what an anniversary recalls, the earliest."""
+        stated = [moment for moment in self.times if moment.day]
+        if self.verdict.status == "retrospective":
+            stated.sort(key=lambda moment: moment.day or date.max)
+        return self.verdict.moment or next(iter(stated), None)
+
+    @property
+    def kind(self) -> str:
+        """The type of event; a blast where nothing says what exploded."""
+        return _BLAST if self.rule.weapon == "explosive" and "event.explosion" in self.rule.trigger else self.rule.type
 
 
 @dataclass(slots=True)
@@ -62,6 +72,11 @@ class Group:
         """Whether it is told as something of late."""
         return self.tellings[0].current
 
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of its tellings."""
+        return {telling.kind for telling in self.tellings}
+
     def add(self, telling: Telling) -> None:
         """One more telling of this event."""
         self.tellings.append(telling)
@@ -76,11 +91,11 @@ class Group:
         """Whether the telling is of this event: same standing, a type that goes with the others, and no other place or day."""
         if not self.current:
             first = self.tellings[0]
-            same_type = telling.rule.type == first.rule.type or (first.verdict.status == "drill" and _alike(self.types, telling.rule.type))
+            same_type = telling.rule.type == first.rule.type or (first.verdict.status == "drill" and _alike(self.kinds, telling.kind))
             return telling.verdict.status == first.verdict.status and same_type and self._same_place(telling) and self._same_day(telling)
         if not telling.current or not self._same_place(telling):
             return False
-        return telling.sentence.number in self.sentences or (_alike(self.types, telling.rule.type) and self._same_day(telling))
+        return telling.sentence.number in self.sentences or (_alike(self.kinds, telling.kind) and self._same_day(telling))
 
     def _same_place(self, telling: Telling) -> bool:
         if telling.bound is None or not self.places or telling.bound.how not in ("clause", "sentence"):
@@ -109,5 +124,10 @@ def grouped(tellings: Iterable[Telling]) -> list[Group]:
     return groups
 
 
-def _alike(known: set[str], event_type: str) -> bool:
-    return event_type in known or bool({event_type, *known} & _ALONG) or any(event_type in kin and known & kin for kin in _CLASSES)
+def _alike(known: set[str], kind: str) -> bool:
+    """Whether a kind of event goes with those known; a blast goes with any one act of explosives."""
+    if kind in known or {kind, *known} & _ALONG:
+        return True
+    if _BLAST in (kind, *known) and {kind, *known} <= {_BLAST, *_EXPLOSIVE}:
+        return kind == _BLAST or known == {_BLAST} or _alike(known - {_BLAST}, kind)
+    return any(kind in kin and known & kin for kin in _CLASSES)

@@ -88,6 +88,22 @@ def test_explain_shows_evidence_rules_and_what_was_missing() -> None:
     assert explanation["matches"][0]["field"] == "title"
 
 
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["no-such-file.txt"], "cannot be read: No such file"),
+        (["seeds/"], "cannot be read: Is a directory"),
+        (["tests/samples/archive/feed.xml.gz"], "is no text file"),
+        ([" "], "no text"),
+        (["words", "--published", "whenever"], "no date that we can read"),
+    ],
+)
+def test_explain_says_what_it_cannot_use(args: list[str], says: str) -> None:
+    status, _, err = run("explain", *args)
+    assert status == 2
+    assert says in err
+
+
 def test_explain_takes_text_for_text() -> None:
     """Markup of a terminal or a page in a text stays what it is."""
     status, out, _ = run("explain", "[bold]Rockets[/bold] hit <b>the Green Zone</b> in Baghdad. \x1b[31m")

@@ -67,7 +67,7 @@ def test_old_news_does_not_alert() -> None:
     ("line", "id_", "says"),
     [
         (b"not json", None, "not JSON"),
-        (b"", None, "not JSON"),
+        (b"", None, "line 2: empty"),
         (b"\xff\xfe", None, "not UTF-8"),
         (b"[1, 2]", None, "not a JSON object but list"),
         (b'{"id": "x"}', "x", "'text' must be a string, it is missing"),
