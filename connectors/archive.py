@@ -28,7 +28,9 @@ from schemas.records import DeadLetter, RawItem
 
 Results = Iterator[RawItem | DeadLetter]
 
-_SKIPPED = (".", "README", "LICENSE", "__MACOSX")
+# Hidden files, what describes an archive instead of being in it, and what a Macintosh adds to a zip.
+_SKIPPED = re.compile(r"\..*|(README|LICEN[CS]E)(\.(md|txt|rst))?|__MACOSX")
+_RESULTS = {"replay.json", "reports"}
 # The files of an X account's export are scripts that assign one array: window.YTD.tweets.part0 = [...]
 _ASSIGNMENT = re.compile(r"^\s*window\.YTD\.[\w.]+\s*=")
 
@@ -51,28 +53,44 @@ def read(paths: Sequence[Path], *, now: datetime, mode: str = "replay", limits: 
 
 
 def find(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """Files at and below `paths` with their names: relative to the folder given, or the file's own name where a file is given."""
+    """Files at and below `paths` with their names: relative to the folder given; a file's own name where one file is given.
+
+    Where several paths are given, names are relative to the folder that holds them all, so that no two files share one.
+    Hidden files, readmes and licences are passed over, and so are folders of an earlier replay's results.
+    """
+    root = _common_folder(paths)
+    seen: set[str] = set()
     for path in paths:
         if _is_folder(path):
-            yield from ((file, _printable(os.path.relpath(file, path))) for file in _walk(path, ()))
+            yield from ((file, _printable(os.path.relpath(file, root))) for file in _walk(path, seen))
         else:
-            yield path, _printable(path.name)
+            yield path, _printable(os.path.relpath(path, root))
 
 
-def _walk(folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
+def _common_folder(paths: Sequence[Path]) -> Path:
+    if len(paths) == 1 and _is_folder(paths[0]):
+        return paths[0]
+    return Path(os.path.commonpath([path.absolute().parent for path in paths])) if paths else Path()
+
+
+def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
+    """Files below a folder in the order of their names; a folder that several links lead to is walked once."""
     here = os.path.realpath(folder)
-    if here in above:
+    if here in seen:
         return
+    seen.add(here)
     try:
         paths = sorted(folder.iterdir())
     except OSError:
         yield folder
         return
+    if _RESULTS <= {path.name for path in paths}:
+        return
     for path in paths:
-        if path.name.startswith(_SKIPPED):
+        if _SKIPPED.fullmatch(path.name):
             continue
         if _is_folder(path):
-            yield from _walk(path, (*above, here))
+            yield from _walk(path, seen)
         else:
             yield path
 
@@ -140,7 +158,7 @@ class _Reading:
                 yield from self.stream(inflate(stream, shape, self._budget), name.rpartition(".")[0], origin, depth + 1)
             case "zip":
                 for member, opened in members(stream, self._budget):
-                    if not any(part.startswith(_SKIPPED) for part in member.split("/")):
+                    if not any(_SKIPPED.fullmatch(part) for part in member.split("/")):
                         yield from self._member(opened, member, origin.inside(member), depth + 1)
             case "warc":
                 for payload in _warc.payloads(stream, origin):

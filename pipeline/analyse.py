@@ -30,10 +30,13 @@ def analyse(lines: Iterable[bytes], tagger: Tagger, on_error: Callable[[], None]
         try:
             given = _object(line)
             answer["id"] = given.get("id")
-            answer |= _answer(prepared(item(given)), tagger)
+            answer |= _answer(prepared(item(given)), tagger, given)
         except ReadError as error:
-            on_error()
             answer["error"] = f"line {number}: {error}"
+        except Exception as error:  # noqa: BLE001 - the edge of the process: no line may cost the lines behind it their answers
+            answer["error"] = f"line {number}: {type(error).__name__}: {error}"
+        if "error" in answer:
+            on_error()
         yield _line(answer)
 
 
@@ -77,26 +80,28 @@ def _object(line: bytes) -> Json:
 def _line(answer: Json) -> bytes:
     try:
         return msgspec.json.encode(answer) + b"\n"
-    except UnicodeEncodeError:  # an id with lone surrogates is echoed escaped, as it came
+    except UnicodeEncodeError:  # lone surrogates are echoed escaped, as they came
         return json.dumps(answer).encode() + b"\n"
 
 
-def _answer(report: Report, tagger: Tagger) -> Json:
+def _answer(report: Report, tagger: Tagger, given: Json) -> Json:
     return {
         "language": report.language,
         "language_confidence": report.language_confidence,
-        "events": [_event(event) for event in tag(report, tagger)],
+        "events": [_event(event, given) for event in tag(report, tagger)],
     }
 
 
-def _event(event: TaggedEvent) -> Json:
+def _event(event: TaggedEvent, given: Json) -> Json:
     head: Json = {"type": event.type, "status": event.status, "alert": event.alert, "place": _place(event.place)}
-    return head | {name: getattr(event, name) for name in _SLOTS} | {"evidence": [_evidence(span) for span in event.evidence]}
+    return head | {name: getattr(event, name) for name in _SLOTS} | {"evidence": [_evidence(span, given) for span in event.evidence]}
 
 
 def _place(place: Place | None) -> Json | None:
     return {name: getattr(place, name) for name in ("name", "scope", "latitude", "longitude", "geo_precision")} if place else None
 
 
-def _evidence(span: Evidence) -> Json:
-    return {name: getattr(span, name) for name in ("field", "start", "end", "text", "rule")}
+def _evidence(span: Evidence, given: Json) -> Json:
+    """The span with the input's own words: what we read differs from them in line breaks of a title and in lone surrogates."""
+    words = given[span.field][span.start : span.end]
+    return {"field": span.field, "start": span.start, "end": span.end, "text": words, "rule": span.rule}

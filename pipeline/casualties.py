@@ -18,6 +18,7 @@ _ONE = ("harm.killed_one", "harm.injured_one")
 _VAGUE = {"quantity.dozens": 24, "quantity.scores": 40, "quantity.hundreds": 200, "quantity.several": 2}
 _THINGS = ("weapon.", "act.", "event.", "time.years", "time.months", "time.weeks", "time.days", "time.hours", "distance.")
 _PEOPLE = ("person.any",)
+_SPEECH = ("speech.say", "status.denied")
 _PART_OF, _OF_PEOPLE = " of ", (" of them", " of its", " of his", " of their", " of whom")
 _LEFT, _RIGHT, _PERSON = 60, 30, 25
 
@@ -37,12 +38,12 @@ class Count:
 def casualties(sentence: Sentence, view: str) -> list[Count]:
     """Every count of killed and injured that a sentence states, in order."""
     counts: list[Count] = []
-    numbers = _people(sentence, view)
+    harms = sentence.having(_HARM)
+    numbers = [number for number in _people(sentence, view) if number not in harms]
     for kind, concepts in _NONE.items():
         counts += [Count(kind, 0, 0, hit.start, hit.end) for hit in sentence.having(concepts)]
-    harms = sentence.having(_HARM)
     for harm in harms:
-        found = _counted(harm, harms, numbers, sentence, view)
+        found = [harm] if harm.number else _counted(harm, harms, numbers, sentence, view)
         if found:
             numbers = [number for number in numbers if number not in found]
             counts += [_count(kind, found, harm, sentence, view) for kind, concepts in _KINDS.items() if harm.has(concepts)]
@@ -63,7 +64,7 @@ def _counts_people(hit: Hit, before: Sequence[Hit], behind: Sequence[Hit], view:
         return hit.has(_VAGUE)
     if view[hit.end : hit.end + 1].isalpha():
         return False
-    following = next((other for other in behind[:2] if other.start - hit.end <= 2), None)
+    following = next((other for other in behind[:2] if other.start - hit.end <= 2 and not view[hit.end : other.start].strip()), None)
     previous = before[-1] if before and hit.start - before[-1].end <= 2 else None
     if following is not None and (following.month or following.number is not None or _is_thing(following)):
         return False
@@ -75,14 +76,14 @@ def _counts_people(hit: Hit, before: Sequence[Hit], behind: Sequence[Hit], view:
 
 
 def _is_one_person(hit: Hit, behind: Sequence[Hit]) -> bool:
-    """Whether an article stands before a word for a person, with nothing counted or done in between."""
+    """Whether an article stands before a word for a person who does not speak, with nothing counted or done in between."""
     if behind and behind[0].start - hit.end <= 1 and behind[0].has(("harm.killed", "harm.injured")):
         return True
-    for other in behind[:3]:
+    for index, other in enumerate(behind[:3]):
         if other.start - hit.end > _PERSON or other.number is not None or (other.has(_HARM) and not other.has(_PEOPLE)):
             return False
         if other.has(_PEOPLE):
-            return True
+            return not any(speech.start - other.end <= 1 and speech.has(_SPEECH) for speech in behind[index + 1 : index + 2])
     return False
 
 
@@ -145,13 +146,16 @@ def _joined(between: str) -> bool:
 
 
 def _chain(numbers: Sequence[Hit], view: str, sentence: Sentence, *, from_end: bool) -> list[Hit]:
-    """Numbers that add up: "three policemen and two civilians". A total, or a number told apart by "including", ends the chain."""
+    """Numbers that add up: "three policemen and two civilians". A total, a speaker, or a number told apart by "including", ends the chain."""
     ordered = list(reversed(numbers)) if from_end else list(numbers)
     chain = [ordered[0]]
     for number in ordered[1:]:
         first, second = (number, chain[-1]) if from_end else (chain[-1], number)
         between = view[first.end : second.start]
-        if len(between) > 45 or any("quantity.including" in h.concepts for h in sentence.hits if first.end <= h.start < second.start):
+        between_hits = [hit for hit in sentence.hits if first.end <= hit.start < second.start]
+        if any(hit.has(_SPEECH) for hit in between_hits):
+            break
+        if len(between) > 45 or any("quantity.including" in hit.concepts for hit in between_hits):
             if from_end:
                 chain = [number]
                 continue

@@ -8,6 +8,7 @@ import re
 import sys
 from datetime import UTC, datetime
 from enum import IntEnum
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
@@ -51,11 +52,14 @@ def main(verbose: bool) -> None:
 
     Exit status: 0 done, 1 failed, 2 wrong use, 3 done but some records went to the dead letters.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows no Arabic still gets the rest
     logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL, format="%(levelname)s %(name)s: %(message)s")
 
 
 @main.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, readable=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for reports/, events/ and dead-letters/.")
 @click.option("--format", "formats", type=click.Choice(["avro", "jsonl"]), default="avro", show_default=True, help="jsonl: JSON lines too.")
 @click.option("--slice-items", type=click.IntRange(min=1), default=20_000, show_default=True, help="Items in memory at once; changes no result.")

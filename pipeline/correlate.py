@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,8 @@ from pipeline.settings import Settings
 from schemas.records import DeadLetter, Event, Report
 
 _unpack_report = unpacker(Report)
-_unpack_report = unpacker(Report)
+# item, revision: big-endian, so that versions of one moment are folded in the order that deduplication gave them
+_HEAD = struct.Struct(">16sI")
 _HEADLINE = 160
 _REGION = 0
 """Key of the metro region. Reports that tell of Baghdad are few: one key holds all its incidents, so none is split."""
@@ -52,7 +54,7 @@ def correlate(incidents: Sequence[Incident], report: Report, *, ttl: timedelta) 
 
     A newer version of a report replaces the older one; an incident whose last report is withdrawn is cancelled.
     """
-    open_ = sorted((i for i in incidents if report.first_seen <= i.active_until() + ttl), key=lambda i: (i.event.first_seen, i.anchor))
+    open_ = sorted((i for i in incidents if report.first_seen - i.active_until() <= ttl), key=lambda i: (i.event.first_seen, i.anchor))
     joined: dict[str, list[Told]] = {}
     for event in report.events:
         if relevant(event):
@@ -77,13 +79,18 @@ def _anchor(incidents: Sequence[Incident], joined: dict[str, list[Told]], tellin
     Of several that are surely the same the oldest takes it, so that two names of one place do not divide the reports.
     """
     report, event = telling
-    scored = [(likeness(event, incident.event, abs(report.first_seen - incident.event.last_seen)), incident.anchor) for incident in incidents]
+    scored = [(likeness(event, incident.event, _apart(report, incident.event)), incident.anchor) for incident in incidents]
     scored += [(likeness(event, other, timedelta()), anchor) for anchor, others in joined.items() for _, other in others]
     best, anchor = max(((min(score, SURE), anchor) for score, anchor in scored), key=lambda pair: pair[0], default=(0.0, ""))
     if best >= ALIKE:
         return anchor
     new = f"{report.item_id}/{event.type}"
     return f"{new}/{len(joined)}" if new in joined else new
+
+
+def _apart(report: Report, event: Event) -> timedelta:
+    """Logical time between them; without end where the report has none."""
+    return timedelta.max if report.first_seen == UNKNOWN_TIME else abs(report.first_seen - event.last_seen)
 
 
 def _with_report(incident: Incident | None, anchor: str, report: Report, telling: Sequence[Told]) -> Incident | None:
@@ -106,10 +113,10 @@ def fold_reports(cells: Cells, elements: Sequence[Element], *, ttl: timedelta) -
     outputs: list[Event | DeadLetter] = []
     for _, payload in elements:
         try:
-            incidents, revisions = correlate(incidents, _unpack_report(payload[16:]), ttl=ttl)
+            incidents, revisions = correlate(incidents, _unpack_report(payload[_HEAD.size :]), ttl=ttl)
             outputs += revisions
         except Exception as error:  # the edge of a stage: one report must not stop the incidents of all others
-            outputs.append(dead_letter("correlate", error, payload[16:], datetime.now(UTC)))
+            outputs.append(dead_letter("correlate", error, payload[_HEAD.size :], datetime.now(UTC)))
     return _pack(cells, incidents, width=ttl / (CELLS - 1)), outputs
 
 
@@ -167,4 +174,5 @@ def slim(report: Report) -> Report:
 
 
 def _route(report: Report) -> Iterator[tuple[int, Element]]:
-    yield _REGION, (micros(report.first_seen), bytes.fromhex(report.item_id) + pack(slim(report)))
+    head = _HEAD.pack(bytes.fromhex(report.item_id), report.item_revision)
+    yield _REGION, (micros(report.first_seen), head + pack(slim(report)))

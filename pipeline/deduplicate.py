@@ -2,7 +2,7 @@
 
 Light references go to the shard of each signature (item id, canonical URL, folded text), are folded there in logical time
 against packed state, and their answers rejoin the report at the shard of its item id. Bodies are shuffled once, a reference
-weighs 33 bytes, an entry of the state 36.
+weighs 41 bytes, an entry of the state 36.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ LAYERS = ("edit", "url", "text")
 Entry = tuple[bytes, int, int]
 """What is remembered of a signature: its story (16 bytes of an item_id), its content's hash, its revision."""
 
-# item (16 bytes of the item_id), content hash, layer, key: 64-bit hash over layer and signature
-_REFERENCE = struct.Struct("<16sQBQ")
+# item (16 bytes of the item_id), position in its archive, content hash, layer, key; big-endian, so that bytes sort as numbers do
+_REFERENCE = struct.Struct(">16sQQBQ")
 # kind, item, content hash; then layer, story, revision, repeat
 _ANSWER = struct.Struct("<c16sQB16sI?")
 # kind, item, content hash; then the number of references to wait for; then the packed report
@@ -81,7 +81,7 @@ def fold_references(cells: Cells, elements: Sequence[Element], *, ttl: timedelta
     known = _recall(cells, {key for *_, key in asked})
     fresh: defaultdict[int, dict[int, Entry]] = defaultdict(dict)
     answers: defaultdict[int, list[Element]] = defaultdict(list)
-    for time, item, content, layer, key in asked:
+    for time, item, _, content, layer, key in asked:
         bucket = time // width
         seen, entry = known.get(key, _NEVER)
         answer, entry = judge(item, content, layer, entry if bucket - seen < CELLS else None)
@@ -197,7 +197,7 @@ def _counted(report: Report) -> Report:
 def _route_references(report: Report, shards: int) -> Iterator[tuple[int, Element]]:
     time, item, content = micros(report.first_seen), bytes.fromhex(report.item_id), int(report.content_hash, 16)
     for layer, key in signatures(report):
-        yield key % shards, (time, _REFERENCE.pack(item, content, layer, key))
+        yield key % shards, (time, _REFERENCE.pack(item, report.archive_position or 0, content, layer, key))
 
 
 def _route_body(report: Report, shards: int) -> Iterator[tuple[int, Element]]:

@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 from pipeline.casualties import Count, casualties
-from pipeline.locate import Bound
+from pipeline.locate import Bound, is_broad
 from pipeline.reading import Reading, Sentence
-from pipeline.rules import TYPES
+from pipeline.rules import in_precedence
 from pipeline.severity import severity
 from pipeline.slots import actors, damage, projectiles, targets, weapons
 from pipeline.status import CURRENT, STALE_DAYS
@@ -46,7 +46,7 @@ class Notes:
 def describe(group: Group, scene: Sequence[Sentence], reading: Reading, clock: Clock, dated: Moment | None) -> TaggedEvent:
     """The event of a group. `scene`: the sentences that speak of it; `dated`: the report's own day for it where the group states none."""
     notes = Notes(reading)
-    types = _types(group)
+    types = in_precedence(group.types)
     for telling in group.tellings:
         notes.note(telling.rule.id, telling.trigger, *telling.support)
     bound = _place(group, notes)
@@ -55,7 +55,7 @@ def describe(group: Group, scene: Sequence[Sentence], reading: Reading, clock: C
     status, target = _status(group, killed, notes), _target(group, bound, scene, notes)
     return TaggedEvent(
         type=types[0],
-        labels=tuple(types),
+        labels=types,
         status=status,
         place=_record(bound),
         weapon=_weapon(types[0], group, scene, notes),
@@ -65,15 +65,6 @@ def describe(group: Group, scene: Sequence[Sentence], reading: Reading, clock: C
         evidence=tuple(notes.evidence),
         **values,
     )
-
-
-def _types(group: Group) -> list[str]:
-    """Every type that hit, the primary one first: a named target hit by a planted device is an assassination (taxonomy)."""
-    types = sorted(group.types, key=TYPES.index)
-    if types[0] == "ied_attack" and "assassination" in types:
-        types.remove("assassination")
-        types.insert(0, "assassination")
-    return types
 
 
 def judged(event: TaggedEvent, clock: Clock, *, up_front: bool) -> TaggedEvent:
@@ -117,7 +108,7 @@ def _place(group: Group, notes: Notes) -> Bound | None:
         return None
     best = bounds[0]
     for bound in bounds[1:]:
-        surer = best.how == "dateline" or (bound.named.entry.precision or 3) < (best.named.entry.precision or 3)
+        surer = best.how == "dateline" or is_broad(best.named.entry) and not is_broad(bound.named.entry)
         if surer and bound.how in ("clause", "sentence"):
             best = bound
     notes.note(f"place.{best.named.entry.slug}", best.named.hit)

@@ -22,6 +22,9 @@ from schemas.records import Event, EventEvidence, FieldChange, Place, Report, Re
 Told = tuple[Report, TaggedEvent]
 """One event as one report tells of it."""
 
+MIDNIGHT = 0.3
+"""Likeness of two neighbouring days: one night is told under both, but so are two attacks."""
+
 Point = tuple[float, float]
 
 ALIKE = 0.5
@@ -54,11 +57,14 @@ def likeness(event: TaggedEvent, other: TaggedEvent | Event, apart: timedelta) -
     """How surely a told event is the same as another, told or assembled, that was last seen `apart` in time; 0 to 1.
 
     0 where type class, standing, day or place exclude each other; else the mean of what day and place say. Two precise
-    places farther apart than 3 km, or days farther apart than a midnight, are two incidents.
+    places farther apart than 3 km, or days farther apart than a midnight, are two incidents; so are two days that give
+    different tolls, or that only the city's name holds together.
     """
     if not _same_class({event.type, *event.labels}, {other.type, *other.labels}) or _standing(event.status) != _standing(other.status):
         return 0.0
     day = _day_likeness(event.event_date, other.event_date, apart)
+    if day == MIDNIGHT and _contradict(event, other):
+        return 0.0
     place = _place_likeness(event.place, other.place)
     return (day + place) / 2 if day and place else 0.0
 
@@ -183,8 +189,14 @@ def _same_class(labels: set[str], others: set[str]) -> bool:
 def _day_likeness(day: str | None, other: str | None, apart: timedelta) -> float:
     if day and other:
         days = abs((date.fromisoformat(day) - date.fromisoformat(other)).days)
-        return (1.0, 0.5)[days] if days < 2 else 0.0
+        return (1.0, MIDNIGHT)[days] if days < 2 else 0.0
     return 0.6 if apart <= timedelta(hours=36) else 0.0
+
+
+def _contradict(event: TaggedEvent, other: TaggedEvent | Event) -> bool:
+    """True where both state how many were killed or injured, and not the same."""
+    tolls = ((getattr(event, name), getattr(other, name)) for name in ("killed_max", "injured_max"))
+    return any(mine is not None and theirs is not None and mine != theirs for mine, theirs in tolls)
 
 
 def _place_likeness(place: Place | None, other: Place | None) -> float:

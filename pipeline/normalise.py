@@ -58,6 +58,8 @@ def normalise(raw: RawItem) -> Report:
         time_zone=raw.time_zone,
         first_seen=seen[0],
         first_seen_source=seen[1],
+        archive_file=raw.archive_file,
+        archive_position=raw.archive_position,
         content_hash=_digest(title or "", text, raw.url or "", raw.operation),
         text_hash=text_hash(title, text),
         story_id=raw.item_id,

@@ -19,10 +19,10 @@ MAX_CHARACTERS = 100_000
 
 _GAP = "\n\n"
 _DIGITS = re.compile(
-    r"(?<![\w.,:/$€£#])(?:\d{1,3}(?:,\d{3})+(?![\w,]|[.:/]\d)|\d{1,7}(?![\w%]|[.,:/]\d))"
+    r"(?:(?<![\w.,:/$€£#])|(?<=\b[وفبل]))(?:\d{1,3}(?:,\d{3})+(?![\w,]|[.:/]\d)|\d{1,7}(?![\w%]|[.,:/]\d))"
     r"|(?<![\w.,:/])\d{1,2}(?=(?:er|st|nd|rd|th)\b)"
 )
-"""Whole numbers: no decimals, sums of money, per cents or parts of a date."""
+"""Whole numbers, an Arabic clitic before them aside: no decimals, sums of money, per cents or parts of a date."""
 
 
 @dataclass(slots=True, eq=False)

@@ -39,6 +39,8 @@ from schemas.records import DeadLetter, RawItem
 MANIFEST = "replay.json"
 SLICE = "slice.avro"
 FOLDERS = (REPORTS.folder, EVENTS.folder, DEAD_LETTERS.folder)
+RESULTS = (*FOLDERS, MANIFEST)
+OLD = "old"
 _LETTERS_IN_MEMORY = 500
 
 
@@ -70,7 +72,6 @@ def replay(
 
     on_read(items) and on_done(done, items) report progress. Raises UsageError where out holds something else, WriteError.
     """
-    _check_out(out)
     summary = Summary()
     with _workspace(out) as work:
         sorter = Sorter(work, RUN_BYTES)
@@ -89,8 +90,6 @@ def replay(
 
 
 def _check_out(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file: choose a folder for --out")
     if any((out / folder).exists() for folder in FOLDERS) and not (out / MANIFEST).exists():
         raise UsageError(f"{out} holds records that no replay wrote: choose another folder for --out")
 
@@ -99,16 +98,19 @@ def _check_out(out: Path) -> None:
 def _workspace(out: Path) -> Iterator[Path]:
     """A folder beside the results, for one replay at a time; gone when it is over, a killed one's when the next begins."""
     work = out / ".replay"
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file: choose a folder for --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
         with _locked(out):
-            shutil.rmtree(work, ignore_errors=True)
+            _clear(work, out)
+            _check_out(out)
             try:
                 for folder in FOLDERS:
                     (work / folder).mkdir(parents=True)
                 yield work
             finally:
-                shutil.rmtree(work, ignore_errors=True)
+                _clear(work, out)
     except OSError as error:
         raise WriteError(f"{error.filename or out}: cannot be written: {error.strerror}; choose another --out") from error
 
@@ -184,11 +186,32 @@ def _count(result: PipelineResult, part: Sequence[Entry], summary: Summary) -> N
 
 
 def _publish(work: Path, out: Path, summary: Summary) -> None:
-    """Put the finished folders in place of an earlier replay's."""
+    """Put the finished folders in place of an earlier replay's; stopped half-way, _clear puts the earlier ones back."""
     (work / MANIFEST).write_text(json.dumps(summary.as_json(), indent=2) + "\n", encoding="utf8")
-    old = work / "old"
+    old = work / OLD
     old.mkdir()
-    for name in (*FOLDERS, MANIFEST):
+    for name in RESULTS:
         if (out / name).exists():
             (out / name).rename(old / name)
+    for name in RESULTS:
         (work / name).rename(out / name)
+    old.rename(work / "replaced")
+
+
+def _clear(work: Path, out: Path) -> None:
+    """Remove what a run leaves behind; results that it was about to replace go back to their place."""
+    old = work / OLD
+    if old.exists():
+        for name in RESULTS:
+            if (old / name).exists() or not (work / name).exists():
+                _remove(out / name)
+            if (old / name).exists():
+                (old / name).rename(out / name)
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

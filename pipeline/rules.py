@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -16,6 +16,17 @@ TYPES = (
     "security_operation", "movement_restriction", "other_security",
 )  # fmt: skip
 """Every event type, in the order of precedence as the primary one (taxonomy)."""
+
+
+
+def in_precedence(types: Iterable[str]) -> tuple[str, ...]:
+    """Types of one event, the primary one first: a named target killed by a planted device is an assassination (taxonomy)."""
+    ordered = sorted(types, key=TYPES.index)
+    if ordered[:1] == ["ied_attack"] and "assassination" in ordered:
+        ordered.remove("assassination")
+        ordered.insert(0, "assassination")
+    return tuple(ordered)
+
 
 _KEYS = {"id", "trigger", "needs", "within", "not", "weapon", "target", "status"}
 

@@ -86,7 +86,7 @@ def print_replay(summary: Summary, out: Path) -> None:
         f"{len(events)} events in {counters['events_written']} revisions, {summary.dead_letters} dead letters"
     )
     for family in (REPORTS, EVENTS, DEAD_LETTERS):
-        console.print(Text(f"  {out / family.folder}/"))
+        console.print(_data(f"  {out / family.folder}/"))
 
 
 def print_explanation(explanation: Explanation, report: Report) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipeline.matcher import Hit
 from pipeline.reading import Sentence
 
 WEAPONS = {
@@ -32,6 +33,7 @@ ACTORS = {
 """Actor concept -> canonical name."""
 
 _NO_PROJECTILES = 12
+_AUXILIARY = 3
 _PROJECTILES = ("weapon.rocket", "weapon.mortar", "weapon.missile", "weapon.drone")
 _VAGUE = {"quantity.dozens": 24, "quantity.several": 2}
 
@@ -63,12 +65,17 @@ def weapons(sentence: Sentence) -> Iterator[Slot]:
 
 
 def targets(sentence: Sentence) -> Iterator[Slot]:
-    """Targets that a sentence names, in order, but not who says so: "the embassy said"."""
-    speech = [hit.start for hit in sentence.having(("speech.say",))]
+    """Targets that a sentence names, in order, but not who says so: "the embassy said", or who denies it."""
+    speech = sentence.having(("speech.say", "status.denied"))
     for hit in sentence.hits:
         for concept in sorted(hit.concepts):
-            if concept.startswith("target.") and not any(0 <= start - hit.end <= 2 for start in speech):
+            if concept.startswith("target.") and not any(_speaks(hit, said) for said in speech):
                 yield Slot(concept.removeprefix("target."), hit.start, hit.end)
+
+
+def _speaks(speaker: Hit, said: Hit) -> bool:
+    """Whether someone stands before the word of speech, or, where the verb comes first, behind the denial."""
+    return 0 <= said.start - speaker.end <= _AUXILIARY or ("status.denied" in said.concepts and 0 <= speaker.start - said.end <= _AUXILIARY)
 
 
 def actors(sentence: Sentence) -> Iterator[tuple[str, Slot]]:

@@ -138,6 +138,8 @@ class Report:
     time_zone: str | None = None
     first_seen: datetime
     first_seen_source: str = "unknown"
+    archive_file: str | None = None
+    archive_position: int | None = None
     language: str = "und"
     language_confidence: float = 0.0
     script: str = "Zyyy"

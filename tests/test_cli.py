@@ -130,7 +130,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 
 def test_a_feed_text_cannot_write_to_the_terminal(tmp_path: Path) -> None:
-    line = json.dumps({"id": "a", "text": "Rockets hit the Green Zone in Baghdad.", "published": "2020-12-20", "source": "[red]x[/red]\x1b[2J"})
-    (tmp_path / "in.jsonl").write_text(line, encoding="utf8")
-    _, out, _ = run("replay", str(tmp_path / "in.jsonl"), "--out", str(tmp_path / "out"))
-    assert "\x1b" not in out
+    (tmp_path / "[red]bad[bold]\x1b[2J.jsonl").write_text('{"id": \x1b[31m', encoding="utf8")
+    _, out, _ = run("replay", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert "[red]bad[bold]" in out, "a file's name is shown as it is"
+    assert "\x1b" not in out, "but for what a terminal would obey"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -338,10 +337,76 @@ def test_memory_does_not_grow_with_the_slices(tmp_path: Path) -> None:
         with file.open("w", encoding="utf8") as out:
             for n in range(count):
                 out.write(json.dumps({"id": n, "text": f"bulletin {n} says that the price rose again", "published": "2020-12-20"}) + "\n")
-        process = child("replay", str(file), "--out", str(tmp_path / f"out{count}"), "--slice-items", "1000", "--json")
-        stdout, stderr = process.communicate(timeout=300)
-        assert process.returncode == 0, stderr
-        assert json.loads(stdout)["reports_written"] == count
-        peaks.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+        command = [sys.executable, "-m", "pipeline.cli", "replay", str(file), "--out", str(tmp_path / f"out{count}"), "--slice-items", "1000", "--json"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=SEEDS.parent)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        assert json.loads((tmp_path / f"out{count}" / "replay.json").read_text(encoding="utf8"))["reports_written"] == count
+        peaks.append(usage.ru_maxrss)
     assert peaks[1] < peaks[0] * 1.25
-    shutil.rmtree(tmp_path / "out12000")
+
+
+@pytest.mark.parametrize("step", range(1, 9))
+@pytest.mark.parametrize("earlier", [False, True])
+def test_stopped_while_publishing_leaves_all_of_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, earlier: bool) -> None:
+    """At whichever rename: the earlier results stand, and the next replay runs."""
+    out = tmp_path / "out"
+    if earlier:
+        run([SEED], out)
+    before = files(out) if earlier else {}
+    real, left = Path.rename, [step]
+
+    def failing(path: Path, target: Path) -> Path:
+        if path.parent.name in ("out", ".replay"):
+            left[0] -= 1
+            if left[0] == 0:
+                monkeypatch.setattr(Path, "rename", real)
+                raise OSError(28, "No space left on device", str(target))
+        return real(path, target)
+
+    lines = tmp_path / "in.jsonl"
+    lines.write_text('{"id": "a", "text": "words", "published": "2020-12-20"}\n', encoding="utf8")
+    monkeypatch.setattr(Path, "rename", failing)
+    try:
+        run([lines], out)
+    except WriteError:
+        assert files(out) == before
+    monkeypatch.setattr(Path, "rename", real)
+    assert run([lines], out).items == 1
+    assert [report.native_id for report in read_files(out, REPORTS)] == ["a"]
+
+
+def test_two_folders_with_files_of_one_name_are_two_archives(tmp_path: Path) -> None:
+    for folder, text in (("a", "Three rockets hit the Green Zone in Baghdad on 20 December 2020."), ("b", "The bakery opened again.")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.txt").write_text(f"date 2020-12-20 {text}", encoding="utf8")
+    run([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
+    assert sorted(report.source_id for report in read_files(tmp_path / "out", REPORTS)) == ["a/x.txt", "b/x.txt"]
+    assert [event.change for event in latest_events(tmp_path / "out")] == ["new"]
+
+
+def test_of_two_versions_of_one_moment_the_later_line_is_the_newer(tmp_path: Path) -> None:
+    """Whatever their hashes: in the report and in the event alike."""
+    for killed in range(2, 9):
+        lines = [f"Rockets hit the Green Zone in Baghdad on 20 December 2020, killing {n} people." for n in (9, killed)]
+        rows = [json.dumps({"id": "same", "text": text, "published": "2020-12-20T19:00:00Z"}) for text in lines]
+        (tmp_path / "in.jsonl").write_text("\n".join(rows), encoding="utf8")
+        run([tmp_path / "in.jsonl"], tmp_path / "out")
+        last = max(read_files(tmp_path / "out", REPORTS), key=lambda report: report.item_revision)
+        assert (last.item_revision, f"killing {killed} " in last.text) == (1, True)
+        assert [event.killed_max for event in latest_events(tmp_path / "out")] == [killed]
+
+
+def test_a_replay_does_not_read_its_own_results(tmp_path: Path) -> None:
+    shutil.copy(SEED, tmp_path)
+    for _ in range(3):
+        summary = replay(archive.read([tmp_path], now=NOW), tmp_path / "out", Settings(shards=1), jsonl=True)
+        assert (summary.items, summary.dead_letters) == (1, 0)
+
+
+def test_slices_never_part_two_versions_of_one_moment() -> None:
+    entries = [(1, b"a", b"1"), (1, b"a", b"2"), (1, b"a", b"3"), (1, b"b", b"4"), (2, b"b", b"5")]
+    cut = list(module._slices(entries, Settings(slice_items=1)))
+    assert cut == [entries[:3], entries[3:4], entries[4:]]
+    assert [len(part) for part in module._slices([(n, b"", b"x" * 10) for n in range(6)], Settings(slice_bytes=20))] == [2, 2, 2]

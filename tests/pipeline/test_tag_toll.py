@@ -61,3 +61,14 @@ def test_in_french(said: str, counts: Toll) -> None:
 
 def test_digits_of_another_script() -> None:
     assert toll("A bomb in Baghdad killed ٢٥ people and wounded ۳۰.", "en") == (25, 25, 30, 30)
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("إصابة سبعة بانفجار عبوة ناسفة في بغداد", (None, None, 7, 7)),
+        ("انفجار عبوة ناسفة في الكرادة يسفر عن قتيلين و12 جريحا", (2, 2, 12, 12)),
+    ],
+)
+def test_the_dual_and_digits_behind_a_clitic(text: str, counts: Toll) -> None:
+    assert toll(text, "ar") == counts
