@@ -67,9 +67,7 @@ class Origin:
         """This origin, with the encoding that its bytes were read in."""
         return replace(self, charset=decoded.charset, repairs=(*self.repairs, *decoded.repairs))
 
-    def dead_letter(
-        self, error: ReadError, payload: bytes, *, position: int | None = None, size: int | None = None, sha256: str | None = None
-    ) -> DeadLetter:
+    def dead_letter(self, error: ReadError, payload: bytes, *, position: int | None = None, size: int | None = None, sha256: str | None = None) -> DeadLetter:
         """A DeadLetter for `payload`; give `size` (-1 unknown) and `sha256` where payload is only the beginning."""
         where = self.file or self.source_id
         if position is not None:

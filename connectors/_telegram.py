@@ -30,16 +30,12 @@ def split(record: Json) -> list[Json] | None:
 
 def _of_export(chat: Json) -> list[Json]:
     facts = {name: chat.get(name) for name in ("id", "name", "type")}
-    return [
-        {"exported": message, "chat": facts} for message in map(as_object, chat["messages"]) if message.get("type", "message") == "message"
-    ]
+    return [{"exported": message, "chat": facts} for message in map(as_object, chat["messages"]) if message.get("type", "message") == "message"]
 
 
 def fields(post: Json) -> dict[str, Any]:
     """RawItem fields of a message. Raises ReadError where it has no id."""
-    return (
-        _message_fields(post["message"], edited=post["edited"]) if "message" in post else _exported_fields(post["exported"], post["chat"])
-    )
+    return _message_fields(post["message"], edited=post["edited"]) if "message" in post else _exported_fields(post["exported"], post["chat"])
 
 
 def _message_fields(message: Json, *, edited: bool) -> dict[str, Any]:

@@ -34,12 +34,7 @@ def fields(post: Json) -> dict[str, Any]:
 
 
 def _is_v2(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and "id" in value
-        and "text" in value
-        and ("edit_history_tweet_ids" in value or {"author_id", "created_at"} <= value.keys())
-    )
+    return isinstance(value, dict) and "id" in value and "text" in value and ("edit_history_tweet_ids" in value or {"author_id", "created_at"} <= value.keys())
 
 
 def _v2_fields(tweet: Json, user: Json) -> dict[str, Any]:

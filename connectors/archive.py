@@ -84,7 +84,7 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
     except OSError:
         yield folder
         return
-    if _RESULTS <= {path.name for path in paths}:
+    if {path.name for path in paths} >= _RESULTS:
         return
     for path in paths:
         if _SKIPPED.fullmatch(path.name):

@@ -49,6 +49,7 @@ class Incident:
 
 _unpack_incidents = unpacker(list[Incident])
 
+
 def correlate(incidents: Sequence[Incident], report: Report, *, ttl: timedelta) -> tuple[list[Incident], list[Event]]:
     """Open incidents and the next report -> the incidents after it, and the revisions it gives rise to. Pure.
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from pipeline.casualties import Count, casualties
+from pipeline.gazetteer import Entry
 from pipeline.locate import Bound, is_broad
 from pipeline.reading import Reading, Sentence
 from pipeline.rules import in_precedence
@@ -108,11 +109,16 @@ def _place(group: Group, notes: Notes) -> Bound | None:
         return None
     best = bounds[0]
     for bound in bounds[1:]:
-        surer = best.how == "dateline" or is_broad(best.named.entry) and not is_broad(bound.named.entry)
+        surer = best.how == "dateline" or _vagueness(bound.named.entry) < _vagueness(best.named.entry)
         if surer and bound.how in ("clause", "sentence"):
             best = bound
     notes.note(f"place.{best.named.entry.slug}", best.named.hit)
     return best
+
+
+def _vagueness(entry: Entry) -> int:
+    """1 exact .. 3 the city at best; a quarter of unknown position is no vaguer than another."""
+    return 3 if is_broad(entry) else entry.precision or 2
 
 
 def _record(bound: Bound | None) -> Place | None:

@@ -15,7 +15,7 @@ from hashlib import blake2b, sha256
 from math import cos, hypot, radians
 from typing import Any, cast
 
-from pipeline.rules import TYPES
+from pipeline.rules import CLASSES, in_precedence
 from pipeline.severity import SEVERITIES, severity
 from schemas.records import Event, EventEvidence, FieldChange, Place, Report, ReportRef, TaggedEvent
 
@@ -36,12 +36,6 @@ SURE = 0.8
 HAPPENED = ("intercepted", "foiled", "attempted", "claimed", "reported", "denied")
 """Statuses of something that happened, or is said to have; the one that says most first."""
 
-_CLASSES = (
-    {"rocket_mortar_attack", "drone_attack", "airstrike"},
-    {"ied_attack", "vehicle_bomb", "suicide_bombing", "grenade_attack", "assassination"},
-    {"shooting_attack", "armed_clash", "assassination"},
-    {"protest", "riot", "protest_crackdown"},
-)
 _PRECISIONS = ("minute", "hour", "part_of_day", "day", "month", "year", "unknown")
 _EVIDENCE_REPORTS = 8
 _NOT_MATERIAL = {"revision", "content_hash", "change", "changed", "alert", "alert_reason", "mode", "evidence", "last_seen"}
@@ -72,8 +66,8 @@ def likeness(event: TaggedEvent, other: TaggedEvent | Event, apart: timedelta) -
 def assemble(told: Sequence[Told], anchor: str) -> Event:
     """The Event that these tellings amount to, in order (first_seen, item_id); revision and change are not set yet."""
     reports, events = [report for report, _ in told], [event for _, event in told]
-    labels = _in_precedence({label for event in events for label in (event.type, *event.labels)})
-    primary = _in_precedence(_most_common(event.type for event in events))[0]
+    labels = in_precedence({label for event in events for label in (event.type, *event.labels)})
+    primary = in_precedence(_most_common(event.type for event in events))[0]
     place = min((event.place for event in events if event.place), key=lambda place: place.geo_precision or 9, default=None)
     status = min((event.status for event in events), key=_rank)
     killed, injured = _range(events, "killed"), _range(events, "injured")
@@ -131,9 +125,7 @@ def revise(event: Event, before: Event | None, *, told: Sequence[Told], alerted:
     fresh = before is None or not alerted or change == "escalate" or before.status != event.status
     worth, reason = _worth(told, event.mode, fresh=fresh)
     revision = 0 if before is None else before.revision + 1
-    return replace(
-        event, revision=revision, change=change, changed=changed, content_hash=content_hash(event), alert=worth, alert_reason=reason
-    )
+    return replace(event, revision=revision, change=change, changed=changed, content_hash=content_hash(event), alert=worth, alert_reason=reason)
 
 
 def cancel(before: Event, *, alerted: bool) -> Event:
@@ -183,7 +175,7 @@ def _rank(status: str) -> int:
 
 
 def _same_class(labels: set[str], others: set[str]) -> bool:
-    return bool(labels & others) or any(labels & kind and others & kind for kind in _CLASSES)
+    return bool(labels & others) or any(labels & kind and others & kind for kind in CLASSES)
 
 
 def _day_likeness(day: str | None, other: str | None, apart: timedelta) -> float:
@@ -215,10 +207,6 @@ def kilometres(here: Point, there: Point) -> float:
     north = (here[0] - there[0]) * 111.2
     east = (here[1] - there[1]) * 111.2 * cos(radians(here[0]))
     return hypot(north, east)
-
-
-def _in_precedence(types: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(types, key=lambda kind: TYPES.index(kind) if kind in TYPES else len(TYPES)))
 
 
 def _most_common(values: Iterable[Any]) -> list[Any]:

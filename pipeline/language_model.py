@@ -61,9 +61,7 @@ class Model:
         grams = list(_n_grams(sample))
         rows = [row for row in map(self.rows.get, grams) if row is not None]
         nats = (
-            self.weights.take(np.array(rows, dtype=np.intp), axis=0).sum(axis=0)
-            + self.prior
-            + sum(self.words[word] for word in sample if word in self.words)
+            self.weights.take(np.array(rows, dtype=np.intp), axis=0).sum(axis=0) + self.prior + sum(self.words[word] for word in sample if word in self.words)
         )
         unseen = (len(grams) - len(rows)) * math.log(_UNSEEN)
         return Score({code: value + unseen for code, value in zip(self.codes, nats.tolist(), strict=True)}, len(grams))

@@ -17,17 +17,6 @@ TYPES = (
 )  # fmt: skip
 """Every event type, in the order of precedence as the primary one (taxonomy)."""
 
-
-
-def in_precedence(types: Iterable[str]) -> tuple[str, ...]:
-    """Types of one event, the primary one first: a named target killed by a planted device is an assassination (taxonomy)."""
-    ordered = sorted(types, key=TYPES.index)
-    if ordered[:1] == ["ied_attack"] and "assassination" in ordered:
-        ordered.remove("assassination")
-        ordered.insert(0, "assassination")
-    return tuple(ordered)
-
-
 _KEYS = {"id", "trigger", "needs", "within", "not", "weapon", "target", "status"}
 
 
@@ -52,6 +41,24 @@ class Rules:
 
     all: tuple[Rule, ...]
     by_trigger: Mapping[str, tuple[Rule, ...]] = field(repr=False)
+
+
+CLASSES = (
+    {"rocket_mortar_attack", "drone_attack", "airstrike"},
+    {"ied_attack", "vehicle_bomb", "suicide_bombing", "grenade_attack", "assassination"},
+    {"shooting_attack", "armed_clash", "assassination", "abduction"},
+    {"protest", "riot", "protest_crackdown"},
+)
+"""Types under which one event may be told: a rocket or a missile, a bomb or a car bomb, gunfire or a clash."""
+
+
+def in_precedence(types: Iterable[str]) -> tuple[str, ...]:
+    """Types of one event, the primary one first: a named target killed by a planted device is an assassination (taxonomy)."""
+    ordered = sorted(types, key=lambda kind: TYPES.index(kind) if kind in TYPES else len(TYPES))
+    if ordered[:1] == ["ied_attack"] and "assassination" in ordered:
+        ordered.remove("assassination")
+        ordered.insert(0, "assassination")
+    return tuple(ordered)
 
 
 @cache

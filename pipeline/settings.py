@@ -13,10 +13,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     shards: int = Field(default=64, ge=1, le=4096, description="Shards of the deduplication state; part of the upgrade contract.")
-    hold: timedelta | None = Field(
-        default=None, description="How long a stateful step waits for earlier items; None folds a bounded input once, at its end."
-    )
-    dedupe_ttl: timedelta = Field(default=timedelta(days=14), description="How long an item is remembered after it was last seen; not shorter than incident_ttl.")
+    hold: timedelta | None = Field(default=None, description="How long a stateful step waits for earlier items; None folds a bounded input once, at its end.")
+    dedupe_ttl: timedelta = Field(default=timedelta(days=14), description="How long an item is remembered; not shorter than incident_ttl.")
     incident_ttl: timedelta = Field(default=timedelta(days=14), description="How long an incident stays open after its last report and its day.")
     slice_items: int = Field(default=20_000, ge=1, description="Items in one slice of a replay; changes no result.")
     slice_bytes: int = Field(default=32_000_000, ge=1, description="Bytes of items in one slice of a replay; changes no result.")

@@ -9,18 +9,12 @@ from datetime import date
 from pipeline.locate import Bound, Named, is_broad
 from pipeline.matcher import Hit
 from pipeline.reading import Sentence
-from pipeline.rules import Rule
+from pipeline.rules import CLASSES, Rule
 from pipeline.status import CURRENT, Verdict
 from pipeline.times import Moment
 
-_CLASSES = (
-    {"rocket_mortar_attack", "drone_attack", "airstrike"},
-    {"ied_attack", "vehicle_bomb", "suicide_bombing", "grenade_attack", "assassination"},
-    {"shooting_attack", "armed_clash", "assassination", "abduction"},
-    {"protest", "riot", "protest_crackdown"},
-)
 _BLAST = "blast"
-_EXPLOSIVE = _CLASSES[0] | _CLASSES[1]
+_EXPLOSIVE = CLASSES[0] | CLASSES[1]
 _ALONG = {"security_operation", "movement_restriction", "other_security"}
 _ONE_COMPOUND = {"green_zone", "diplomatic"}
 """The embassies lie in the Green Zone: a hit on one is no other event than a hit on the other."""
@@ -130,4 +124,4 @@ def _alike(known: set[str], kind: str) -> bool:
         return True
     if _BLAST in (kind, *known) and {kind, *known} <= {_BLAST, *_EXPLOSIVE}:
         return kind == _BLAST or known == {_BLAST} or _alike(known - {_BLAST}, kind)
-    return any(kind in kin and known & kin for kin in _CLASSES)
+    return any(kind in kin and known & kin for kin in CLASSES)

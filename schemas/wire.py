@@ -99,9 +99,7 @@ def encode_confluent(record: Record, schema_id: int) -> bytes:
 def decode_confluent(data: bytes, cls: type[RecordT], lookup: Callable[[int], Schema]) -> RecordT:
     """Read the Confluent wire format. `lookup` gives the writer's schema for a registry id; `parse` it once, return the same object."""
     if len(data) < _CONFLUENT.size or data[0] != 0:
-        raise SchemaError(
-            f"{cls.__name__}: not the Confluent wire format: it begins with {data[:5].hex()!r} instead of '00' and a schema id"
-        )
+        raise SchemaError(f"{cls.__name__}: not the Confluent wire format: it begins with {data[:5].hex()!r} instead of '00' and a schema id")
     return _decode(cls, parse(lookup(_CONFLUENT.unpack_from(data)[1])), data[_CONFLUENT.size :])
 
 

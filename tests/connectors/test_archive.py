@@ -22,9 +22,7 @@ from connectors._shapes import ENDINGS
 from schemas.records import DeadLetter, RawItem
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
-LINES = st.fixed_dictionaries(
-    {"text": TEXTS}, optional=dict.fromkeys(("id", "source", "title", "published", "url", "language", "publisher"), TEXTS)
-)
+LINES = st.fixed_dictionaries({"text": TEXTS}, optional=dict.fromkeys(("id", "source", "title", "published", "url", "language", "publisher"), TEXTS))
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +58,7 @@ def test_reading_twice_gives_the_same_records() -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
-@given(
-    ending=st.sampled_from(["", *ENDINGS]), data=st.binary() | st.sampled_from(samples()).flatmap(lambda path: _damaged(path.read_bytes()))
-)
+@given(ending=st.sampled_from(["", *ENDINGS]), data=st.binary() | st.sampled_from(samples()).flatmap(lambda path: _damaged(path.read_bytes())))
 def test_any_bytes_under_any_ending_give_records(folder: Path, ending: str, data: bytes) -> None:
     path = folder / f"any{ending}"
     path.write_bytes(data)

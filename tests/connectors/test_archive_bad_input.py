@@ -166,9 +166,7 @@ def test_large_payload_is_cut_and_described(tmp_path: Path) -> None:
 
 
 def test_what_stands_before_the_damage_is_read(tmp_path: Path) -> None:
-    lines = b"".join(
-        b'{"id": %d, "text": "x%s"}\n' % (number, hashlib.sha256(b"%d" % number).hexdigest().encode()) for number in range(5000)
-    )
+    lines = b"".join(b'{"id": %d, "text": "x%s"}\n' % (number, hashlib.sha256(b"%d" % number).hexdigest().encode()) for number in range(5000))
     for name, data in {"a.jsonl.gz": gzip.compress(lines)[:-9], "b.jsonl.zst": zstandard.compress(lines)[:-9]}.items():
         (tmp_path / name).write_bytes(data)
         *items, last = _read(tmp_path / name, Limits())

@@ -63,9 +63,7 @@ def test_spellings_that_fold_to_one_mean_one(code: str) -> None:
             assert values.setdefault(fold(form).text, value) == value, form
 
 
-@pytest.mark.parametrize(
-    "glued", ["صاروخ", "الصاروخ", "بصاروخ", "وبالصاروخ", "للصاروخ", "والصاروخين", "صاروخا", "صواريخها", "صَارُوخ", "صاروخـ"]
-)
+@pytest.mark.parametrize("glued", ["صاروخ", "الصاروخ", "بصاروخ", "وبالصاروخ", "للصاروخ", "والصاروخين", "صاروخا", "صواريخها", "صَارُوخ", "صاروخـ"])
 def test_arabic_clitics_and_endings(glued: str) -> None:
     assert "weapon.rocket" in concepts("ar", f"سقوط {glued} قرب النهر")
 

@@ -73,9 +73,7 @@ NO_LANGUAGE = [
     "name@example.org", "ok", "LOL", "\x00\x00", "\ud800\udfff", "ـــــ",
 ]  # fmt: skip
 
-SAMPLE = Report(
-    item_id="1", native_id="1", source_id="sample.outlet-a", source_type="archive", first_seen=datetime(2020, 12, 20, tzinfo=UTC)
-)
+SAMPLE = Report(item_id="1", native_id="1", source_id="sample.outlet-a", source_type="archive", first_seen=datetime(2020, 12, 20, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(("code", "script", "text"), GOLDEN)
@@ -186,9 +184,7 @@ def test_a_new_process_gives_the_same_answers() -> None:
     script = "import sys; from pipeline.language import detect; print([detect(t) for t in sys.argv[1:]])"
     texts = [text for _, _, text in GOLDEN[::5]]
     runs = [
-        subprocess.run(
-            [sys.executable, "-c", script, *texts], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
-        ).stdout
+        subprocess.run([sys.executable, "-c", script, *texts], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}).stdout
         for seed in ("1", "2")
     ]
     assert runs[0].strip() == runs[1].strip() == str([detect(text) for text in texts])

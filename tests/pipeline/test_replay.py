@@ -174,9 +174,7 @@ def test_another_order_of_files_gives_the_same_records(seeds: tuple[Summary, Pat
 
 
 @pytest.mark.parametrize(("slice_items", "run_bytes"), [(1, 64_000_000), (7, 2_000), (20, 64_000_000)])
-def test_slices_change_no_record(
-    seeds: tuple[Summary, Path], tmp_path: Path, slice_items: int, run_bytes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slices_change_no_record(seeds: tuple[Summary, Path], tmp_path: Path, slice_items: int, run_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut anywhere, sorted in memory or on disk."""
     monkeypatch.setattr(module, "RUN_BYTES", run_bytes)
     summary = run([SEEDS], tmp_path / "out", slice_items=slice_items)
@@ -313,7 +311,9 @@ def test_hard_input_loses_nothing(tmp_path: Path) -> None:
     (folder / "good.jsonl").write_text('{"id": "good", "text": "Three rockets hit the Green Zone in Baghdad.", "published": "2020-12-20"}\n', encoding="utf8")
     (folder / "empty.jsonl").write_bytes(b"")
     (folder / "nul.jsonl").write_bytes(b"\0\0\0\n")
-    (folder / "bomb.xml").write_bytes(b'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><rss><channel><item>&b;</item></channel></rss>')
+    (folder / "bomb.xml").write_bytes(
+        b'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><rss><channel><item>&b;</item></channel></rss>'
+    )
     (folder / "half.gz").write_bytes(b"\x1f\x8b\x08\0\0\0\0\0\0\0")
     (folder / "surrogate.jsonl").write_text('{"id": "s", "text": "\\ud800 words", "published": "2020-12-20"}\n', encoding="utf8")
     (folder / "large.jsonl").write_text('{"id": "l", "text": "' + "x" * 11_000_000 + '"}\n', encoding="utf8")

@@ -113,8 +113,7 @@ BROKEN: dict[str, tuple[Change, list[str]]] = {
     "nested record renamed": (
         lambda fields, found: place(fields).update(name="Spot"),
         [
-            "Event.place: record Place cannot be read as record Spot, so this version cannot read version 1: "
-            "keep the released name, or list it in aliases",
+            "Event.place: record Place cannot be read as record Spot, so this version cannot read version 1: keep the released name, or list it in aliases",
             "Event.place: record Spot cannot be read as record Place, so version 1 cannot read this version: keep the released name",
         ],
     ),

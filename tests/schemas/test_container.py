@@ -106,12 +106,7 @@ def container_of_none() -> bytes:
 
 def with_metadata(schema_json: bytes, codec: bytes = b"null") -> bytes:
     entries = [(b"avro.codec", codec), (b"avro.schema", schema_json)]
-    return (
-        b"Obj\x01\x04"
-        + b"".join(bytes([2 * len(key)]) + key + bytes([2 * len(value)]) + value for key, value in entries)
-        + b"\x00"
-        + bytes(16)
-    )
+    return b"Obj\x01\x04" + b"".join(bytes([2 * len(key)]) + key + bytes([2 * len(value)]) + value for key, value in entries) + b"\x00" + bytes(16)
 
 
 DATA = container("null")

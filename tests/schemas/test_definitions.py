@@ -27,9 +27,7 @@ def nested(found: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(found, dict):
         if found["type"] == "record":
             yield found
-        yield from nested(
-            [field["type"] for field in found.get("fields", ())] + [found[key] for key in ("items", "values") if key in found]
-        )
+        yield from nested([field["type"] for field in found.get("fields", ())] + [found[key] for key in ("items", "values") if key in found])
 
 
 ALL = [(f"{name}.{inner['name']}", inner) for name, cls in RECORDS.items() for inner in nested(definition(cls))]
@@ -123,9 +121,7 @@ def test_schema_is_parsed_once() -> None:
     assert parse(schema(records.Report)) is schema(records.Report)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"type": "string"}, {"type": "record", "name": "A", "fields": [{"name": "x", "type": "stirng"}]}, {"type": "record"}]
-)
+@pytest.mark.parametrize("wrong", [{"type": "string"}, {"type": "record", "name": "A", "fields": [{"name": "x", "type": "stirng"}]}, {"type": "record"}])
 def test_what_is_no_record_schema_is_a_schema_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(SchemaError, match="not an Avro"):
         parse(wrong)

@@ -46,9 +46,7 @@ ITEM = RawItem(
     fetched_at=NIGHT,
     original=b"\x00\xff",
 )
-REPORT = Report(
-    item_id="a1", native_id="post-1", source_id="sample.outlet-a", source_type="rss", text="Sirens over the river.", first_seen=NIGHT
-)
+REPORT = Report(item_id="a1", native_id="post-1", source_id="sample.outlet-a", source_type="rss", text="Sirens over the river.", first_seen=NIGHT)
 EVENT = Event(
     event_id="e1",
     revision=0,
@@ -140,9 +138,7 @@ def written(writer: dict[str, Any], record: Record, **more: Any) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("writer", "more"), [(older(Event, without="headline"), {}), (newer(Event), {"mood": "tense"})], ids=["older", "newer"]
-)
+@pytest.mark.parametrize(("writer", "more"), [(older(Event, without="headline"), {}), (newer(Event), {"mood": "tense"})], ids=["older", "newer"])
 def test_bytes_of_another_version_resolve(writer: dict[str, Any], more: dict[str, str]) -> None:
     body = written(writer, EVENT, **more)
     mark = fingerprint(writer)
