@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -63,12 +63,10 @@ class _Guard(beam.DoFn):
     def setup(self) -> None:
         self.step = self.load()
 
-    def process(self, element: Any) -> Iterator[Any]:
+    def process(self, element: Any) -> tuple[Any]:
         try:
-            result = self.step(element)
+            return (self.step(element),)
         except Exception as error:  # the edge of a stage: whatever one record does to it, the others flow on
             failed(self.stage).inc()
             letter = dead_letter(self.stage, error, self.payload(element), datetime.now(UTC))
-            yield beam.pvalue.TaggedOutput("dead", letter)
-        else:
-            yield result
+            return (beam.pvalue.TaggedOutput("dead", letter),)
