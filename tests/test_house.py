@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import subprocess
 from pathlib import Path
 
@@ -99,6 +100,19 @@ def test_readme_shows_the_two_commands_first() -> None:
     first_screen = (ROOT / "README.md").read_text(encoding="utf8").splitlines()[:40]
     assert any("make replay" in line for line in first_screen)
     assert any("make test" in line for line in first_screen)
+
+
+def test_every_page_that_is_named_exists() -> None:
+    named = []
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+        text = page.read_text(encoding="utf8")
+        named += [(page, link) for link in re.findall(r"\]\(([^):#]+)\)", text)]
+        named += [
+            (ROOT / "README.md", name) for name in re.findall(r"`((?:docs|deploy|pipeline|schemas|connectors|tests)/[\w./-]*\w)`", text) if "xx" not in name
+        ]
+    assert len(named) > 15
+    for page, link in named:
+        assert (page.parent / link).exists() or link.isupper() or "NAME" in link or "TYPE" in link, f"{page.name} names {link}"
 
 
 def test_every_command_and_option_is_documented() -> None:
