@@ -13,8 +13,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from pipeline.dead_letter import dead_letter
-from pipeline.deduplicate import micros
-from pipeline.fold_in_order import CELLS, BatchByKey, Cells, Element, FoldInOrder
+from pipeline.fold_in_order import CELLS, BatchByKey, Cells, Element, FoldInOrder, micros
 from pipeline.incidents import ALIKE, SURE, Told, alerts_by_itself, assemble, cancel, likeness, relevant, revise
 from pipeline.normalise import UNKNOWN_TIME
 from pipeline.packing import pack, unpacker

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.datafiles import read_family
@@ -67,6 +67,7 @@ def parse_published(raw: str, *, time_zone: str | None, first_seen: datetime | N
     return read
 
 
+@lru_cache(maxsize=1024)  # one item's date is asked for when it is sorted, placed in time and normalised
 def _read(raw: str, home: tzinfo | None) -> Published:
     text = fold(raw).text.strip().strip('"')
     if epoch := _EPOCH.fullmatch(text):

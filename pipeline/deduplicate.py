@@ -11,7 +11,7 @@ import struct
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ import numpy as np
 from apache_beam.pvalue import PCollection
 from numpy.typing import NDArray
 
-from pipeline.fold_in_order import CELLS, BatchByKey, Cells, Element, FoldInOrder, Message, messages, unpack_elements
+from pipeline.fold_in_order import CELLS, BatchByKey, Cells, Element, FoldInOrder, Message, messages, micros, unpack_elements
 from pipeline.metrics import joined
 from pipeline.packing import pack, unpacker
 from pipeline.settings import Settings
@@ -50,12 +50,6 @@ _NEVER: tuple[int, None] = (-(1 << 62), None)
 _ENTRY = np.dtype([("key", "<u8"), ("story", "V16"), ("content", "<u8"), ("revision", "<u4")])
 _CELL_HEAD = struct.Struct("<q")
 _unpack_report = unpacker(Report)
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-
-
-def micros(time: datetime) -> int:
-    """Microseconds since 1970 of an aware datetime."""
-    return (time - _EPOCH) // timedelta(microseconds=1)
 
 
 def signatures(report: Report) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -36,8 +36,14 @@ END = GlobalWindow().max_timestamp()
 BATCH_RECORDS = 4096
 Message = tuple[int, tuple[bool, bytes]]
 """Key, whether these are cells, and packed elements: (time, payload) each, or for cells (cell number, bytes)."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 unpack_elements = unpacker(list[Element])
 _CELLS, _ELEMENTS = b"C", b"E"
+
+
+def micros(time: datetime) -> int:
+    """Microseconds since 1970 of an aware datetime."""
+    return (time - _EPOCH) // timedelta(microseconds=1)
 
 
 class Folded(NamedTuple):

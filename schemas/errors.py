@@ -33,11 +33,3 @@ class ReadError(DijlaError):
 
 class WriteError(DijlaError):
     """An output cannot be written: no room, no permission."""
-
-
-class StageError(DijlaError):
-    """A stage cannot process a record."""
-
-    def __init__(self, message: str, *, stage: str) -> None:
-        super().__init__(message)
-        self.stage = stage

@@ -20,8 +20,8 @@ from apache_beam.transforms.window import TimestampedValue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.deduplicate import Deduplicate, _route_references, fold_references, judge, micros, signatures, with_story
-from pipeline.fold_in_order import CELLS, Cells, unpack_elements
+from pipeline.deduplicate import Deduplicate, _route_references, fold_references, judge, signatures, with_story
+from pipeline.fold_in_order import CELLS, Cells, micros, unpack_elements
 from pipeline.settings import Settings
 from schemas.records import Report
 from tests.pipeline.conftest import bare_report
