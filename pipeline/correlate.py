@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from pipeline.dead_letter import dead_letter
-from pipeline.fold_in_order import CELLS, BatchByKey, Cells, Element, FoldInOrder, micros
+from pipeline.fold import Cells, Element, Fold, Write, micros
+from pipeline.fold_in_order import BatchByKey, FoldInOrder
 from pipeline.incidents import ALIKE, SURE, Told, alerts_by_itself, assemble, cancel, likeness, relevant, revise
 from pipeline.normalise import UNKNOWN_TIME
 from pipeline.packing import pack, unpacker
@@ -46,7 +46,7 @@ class Incident:
         return max(seen, day_end if seen == UNKNOWN_TIME else min(day_end, seen + timedelta(days=31)))
 
 
-_unpack_incidents = unpacker(list[Incident])
+_unpack_journal = unpacker(tuple[list[str], list[Incident]])
 
 
 def correlate(incidents: Sequence[Incident], report: Report, *, ttl: timedelta) -> tuple[list[Incident], list[Event]]:
@@ -107,27 +107,57 @@ def _with_report(incident: Incident | None, anchor: str, report: Report, telling
     return Incident(anchor, told, event, alerted or alerts_by_itself(told))
 
 
-def fold_reports(cells: Cells, elements: Sequence[Element], *, ttl: timedelta) -> tuple[Cells, list[Event | DeadLetter]]:
-    """Encoded reports in order -> new cells and the revisions; a report that cannot be correlated is a dead letter."""
-    incidents = [incident for cell in cells if cell for incident in _unpack_incidents(cell)]
-    outputs: list[Event | DeadLetter] = []
-    for _, payload in elements:
-        try:
-            incidents, revisions = correlate(incidents, _unpack_report(payload[_HEAD.size :]), ttl=ttl)
-            outputs += revisions
-        except Exception as error:  # the edge of a stage: one report must not stop the incidents of all others
-            outputs.append(dead_letter("correlate", error, payload[_HEAD.size :], datetime.now(UTC)))
-    return _pack(cells, incidents, width=ttl / (CELLS - 1)), outputs
+class Incidents:
+    """Open incidents, and how much has been written of them since they were last written as a whole."""
+
+    def __init__(self, open_: Sequence[Incident] = ()) -> None:
+        self.open: Sequence[Incident] = open_
+        self.whole = self.written = 0
 
 
-def _pack(cells: Cells, incidents: Sequence[Incident], width: timedelta) -> Cells:
-    """Incidents in the cell of the time they were last seen; a cell whose incidents did not change stays the same object."""
-    slots: list[list[Incident]] = [[] for _ in cells]
-    for incident in incidents:
-        bucket = micros(incident.active_until()) // (width // timedelta(microseconds=1))
-        slots[bucket % CELLS].append(incident)
-    packed = (pack(slot) if slot else b"" for slot in slots)
-    return [old if old == new else new for old, new in zip(cells, packed, strict=True)]
+class FoldReports(Fold[Incidents]):
+    """Packed reports in order -> the revisions of incidents; a report that cannot be correlated is a dead letter.
+
+    What changed is written behind the rest, and all of it anew when that has doubled.
+    """
+
+    def __init__(self, *, ttl: timedelta) -> None:
+        self.ttl = ttl
+
+    def restore(self, cells: Cells) -> Incidents:
+        known: dict[str, Incident] = {}
+        for closed, changed in map(_unpack_journal, cells.get(0, ())):
+            for anchor in closed:
+                known.pop(anchor, None)
+            known.update((incident.anchor, incident) for incident in changed)
+        return Incidents(list(known.values()))
+
+    def dump(self, memory: Incidents) -> Mapping[int, bytes]:
+        return {0: pack(((), memory.open))} if memory.open else {}
+
+    def fold(self, memory: Incidents, elements: Sequence[Element]) -> tuple[list[Write], list[Event | DeadLetter]]:
+        before = {incident.anchor: incident for incident in memory.open}
+        outputs: list[Event | DeadLetter] = []
+        for _, payload in elements:
+            try:
+                memory.open, revisions = correlate(memory.open, _unpack_report(payload[_HEAD.size :]), ttl=self.ttl)
+                outputs += revisions
+            except Exception as error:  # the edge of a stage: one report must not stop the incidents of all others
+                outputs.append(dead_letter("correlate", error, payload[_HEAD.size :], datetime.now(UTC)))
+        return self._write(memory, before), outputs
+
+    def _write(self, memory: Incidents, before: Mapping[str, Incident]) -> list[Write]:
+        changed = [incident for incident in memory.open if before.get(incident.anchor) is not incident]
+        closed = before.keys() - {incident.anchor for incident in memory.open}
+        if not changed and not closed:
+            return []
+        piece = pack((list(closed), changed))
+        memory.written += len(piece)
+        if memory.written <= memory.whole:
+            return [Write(0, piece)]
+        whole = self.dump(memory).get(0, b"")
+        memory.whole, memory.written = len(whole), 0
+        return [Write(0, whole, replace=True)]
 
 
 class Correlated(NamedTuple):
@@ -147,7 +177,7 @@ class Correlate(beam.PTransform[Any, Any]):
 
     def expand(self, reports: PCollection[Report]) -> Any:
         """Only what concerns an incident is sent, without its text."""
-        fold = partial(fold_reports, ttl=self.settings.incident_ttl)
+        fold = FoldReports(ttl=self.settings.incident_ttl)
         folded = (
             reports
             | "Concern" >> beam.Filter(concerns)

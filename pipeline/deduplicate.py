@@ -1,8 +1,8 @@
 """Which reports say what is already known: dropped when polled again, else joined to their story.
 
 Light references go to the shard of each signature (item id, canonical URL, folded text), are folded there in logical time
-against packed state, and their answers rejoin the report at the shard of its item id. Bodies are shuffled once, a reference
-weighs 41 bytes, an entry of the state 36.
+against what is remembered (pipeline.seen), and their answers rejoin the report at the shard of its item id. Bodies are shuffled
+once, a reference weighs 41 bytes.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import apache_beam as beam
-import numpy as np
 from apache_beam.pvalue import PCollection
-from numpy.typing import NDArray
 
-from pipeline.fold_in_order import CELLS, BatchByKey, Cells, Element, FoldInOrder, Message, messages, micros, unpack_elements
+from pipeline.fold import CELLS, Cells, Element, Fold, Message, Write, messages, micros, unpack_elements
+from pipeline.fold_in_order import BatchByKey, FoldInOrder
 from pipeline.metrics import joined
 from pipeline.packing import pack, unpacker
+from pipeline.seen import Entry, Seen
 from pipeline.settings import Settings
 from schemas.records import Report
 
 LAYERS = ("edit", "url", "text")
 """Layers that join a report to a story, the surest first; their position is their number in a reference."""
 
-Entry = tuple[bytes, int, int]
-"""What is remembered of a signature: its story (16 bytes of an item_id), its content's hash, its revision."""
+Waiting = dict[tuple[int, bytes], list[bytes]]
+"""(time, address of the item's version) -> its body and the answers that have come."""
 
 # item (16 bytes of the item_id), position in its archive, content hash, layer, key; big-endian, so that bytes sort as numbers do
 _REFERENCE = struct.Struct(">16sQQBQ")
@@ -47,8 +47,6 @@ _SALTS = (0, 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
 """What keeps the keys of the layers apart."""
 
 _NEVER: tuple[int, None] = (-(1 << 62), None)
-_ENTRY = np.dtype([("key", "<u8"), ("story", "V16"), ("content", "<u8"), ("revision", "<u4")])
-_CELL_HEAD = struct.Struct("<q")
 _unpack_report = unpacker(Report)
 
 
@@ -62,27 +60,35 @@ def signatures(report: Report) -> list[tuple[int, int]]:
     return [(layer, key ^ _SALTS[layer]) for layer, key in found]
 
 
-def fold_references(cells: Cells, elements: Sequence[Element], *, ttl: timedelta, shards: int) -> tuple[Cells, Iterator[Message]]:
-    """References in order -> new cells, and an answer to each in messages to the shards of their items.
+class FoldReferences(Fold[Seen]):
+    """References in order -> an answer to each, in messages to the shards of their items.
 
-    A cell holds the entries last seen in one seventh of the ttl; it expires as a whole, so no fold rewrites a week. Expiry is
-    judged at each reference's own time: slices of an archive change no answer.
+    A signature is forgotten `ttl` after it was last seen. That is judged at each reference's own time: slices of an archive
+    change no answer.
     """
-    if not elements:
-        return cells, iter(())
-    width = ttl // timedelta(microseconds=1) // (CELLS - 1)
-    asked = [(time, *_REFERENCE.unpack(payload)) for time, payload in elements]
-    known = _recall(cells, {key for *_, key in asked})
-    fresh: defaultdict[int, dict[int, Entry]] = defaultdict(dict)
-    answers: defaultdict[int, list[Element]] = defaultdict(list)
-    for time, item, _, content, layer, key in asked:
-        bucket = time // width
-        seen, entry = known.get(key, _NEVER)
-        answer, entry = judge(item, content, layer, entry if bucket - seen < CELLS else None)
-        known[key] = bucket, entry
-        fresh[bucket][key] = entry
-        answers[_shard(item, shards)].append((time, answer))
-    return _remember(cells, fresh), messages(answers)
+
+    def __init__(self, *, ttl: timedelta, shards: int) -> None:
+        self.width, self.shards = ttl // timedelta(microseconds=1) // (CELLS - 1), shards
+
+    def restore(self, cells: Cells) -> Seen:
+        return Seen.restore(cells)
+
+    def dump(self, memory: Seen) -> Mapping[int, bytes]:
+        return memory.dump()
+
+    def fold(self, memory: Seen, elements: Sequence[Element]) -> tuple[list[Write], Iterator[Message]]:
+        asked = [(time, *_REFERENCE.unpack(payload)) for time, payload in elements]
+        known: dict[int, tuple[int, Entry]] = memory.recall(key for *_, key in asked)
+        fresh: defaultdict[int, dict[int, Entry]] = defaultdict(dict)
+        answers: defaultdict[int, list[Element]] = defaultdict(list)
+        for time, item, _, content, layer, key in asked:
+            bucket = time // self.width
+            seen, entry = known.get(key, _NEVER)
+            answer, entry = judge(item, content, layer, entry if bucket - seen < CELLS else None)
+            known[key] = bucket, entry
+            fresh[bucket][key] = entry
+            answers[_shard(item, self.shards)].append((time, answer))
+        return memory.remember(fresh), messages(answers)
 
 
 def judge(item: bytes, content: int, layer: int, before: Entry | None) -> tuple[bytes, Entry]:
@@ -96,53 +102,40 @@ def judge(item: bytes, content: int, layer: int, before: Entry | None) -> tuple[
     return _ANSWER.pack(_ANSWERED, item, content, layer, entry[0], 0 if layer else entry[2], repeat), entry
 
 
-def _recall(cells: Cells, keys: set[int]) -> dict[int, tuple[int, Entry | None]]:
-    """What the cells hold of these keys: key -> (bucket, entry), the newest bucket where several have one."""
-    found: dict[int, tuple[int, Entry | None]] = {}
-    wanted = np.fromiter(keys, dtype="<u8", count=len(keys))
-    for bucket, entries in sorted((_unpack_cell(cell) for cell in cells if cell), key=lambda pair: pair[0]):
-        for key, story, content, revision in entries[np.isin(entries["key"], wanted)].tolist():
-            found[key] = bucket, (story, content, revision)
-    return found
-
-
-def _remember(cells: Cells, fresh: Mapping[int, Mapping[int, Entry]]) -> Cells:
-    """The cells with fresh entries (bucket -> key -> entry) merged in; a cell of an older bucket is replaced."""
-    after = list(cells)
-    for bucket, entries in sorted(fresh.items()):
-        new = np.array([(key, *entry) for key, entry in entries.items()], dtype=_ENTRY)
-        slot = bucket % CELLS
-        old_bucket, old = _unpack_cell(after[slot]) if after[slot] else (bucket, new[:0])
-        if old_bucket > bucket:
-            continue  # so late that its time has expired: it was answered, it is not remembered
-        if old_bucket == bucket:
-            new = np.concatenate([old[~np.isin(old["key"], new["key"])], new])
-        after[slot] = _CELL_HEAD.pack(bucket) + new.tobytes()
-    return after
-
-
-def _unpack_cell(cell: bytes) -> tuple[int, NDArray[Any]]:
-    return _CELL_HEAD.unpack_from(cell)[0], np.frombuffer(cell, dtype=_ENTRY, offset=_CELL_HEAD.size)
-
-
-def rejoin(cells: Cells, elements: Sequence[Element]) -> tuple[Cells, list[Report]]:
+class Rejoin(Fold[Waiting]):
     """Packed reports and their answers -> the reports in their stories, without the repeats.
 
-    A report waits in cell 0 until every one of its references is answered.
+    A report waits until every one of its references is answered: in the memory, by its time and address.
     """
-    waiting: defaultdict[tuple[int, bytes], list[bytes]] = defaultdict(list)
-    for time, payload in (*(unpack_elements(cells[0]) if cells[0] else ()), *elements):
-        waiting[time, payload[1:_ADDRESS]].append(payload)
-    reports: list[Report] = []
-    rest: list[Element] = []
-    for (time, _), payloads in sorted(waiting.items()):
-        bodies = [payload for payload in payloads if payload[:1] == _BODY]
-        answers = [_ANSWER.unpack(payload)[3:] for payload in payloads if payload[:1] == _ANSWERED]
-        if not bodies or len(answers) < len(bodies) * _BODY_HEAD.unpack_from(bodies[0])[3]:
-            rest += [(time, payload) for payload in payloads]
-        elif not all(repeat for layer, _, _, repeat in answers if layer == 0):
-            reports.append(with_story(_unpack_report(bodies[0][_BODY_HEAD.size :]), answers))
-    return [pack(rest) if rest else b"", *cells[1:]], reports
+
+    def restore(self, cells: Cells) -> Waiting:
+        waiting: Waiting = {}
+        for piece in cells.get(0, ()):
+            _wait(waiting, unpack_elements(piece))
+        return waiting
+
+    def dump(self, memory: Waiting) -> Mapping[int, bytes]:
+        rest = [(time, payload) for (time, _), payloads in sorted(memory.items()) for payload in payloads]
+        return {0: pack(rest)} if rest else {}
+
+    def fold(self, memory: Waiting, elements: Sequence[Element]) -> tuple[list[Write], list[Report]]:
+        waited = bool(memory)
+        _wait(memory, elements)
+        reports: list[Report] = []
+        for address, payloads in sorted(memory.items()):
+            bodies = [payload for payload in payloads if payload[:1] == _BODY]
+            answers = [_ANSWER.unpack(payload)[3:] for payload in payloads if payload[:1] == _ANSWERED]
+            if not bodies or len(answers) < len(bodies) * _BODY_HEAD.unpack_from(bodies[0])[3]:
+                continue
+            del memory[address]
+            if not all(repeat for layer, _, _, repeat in answers if layer == 0):
+                reports.append(with_story(_unpack_report(bodies[0][_BODY_HEAD.size :]), answers))
+        return ([Write(0, self.dump(memory).get(0, b""), replace=True)] if memory or waited else []), reports
+
+
+def _wait(waiting: Waiting, elements: Iterable[Element]) -> None:
+    for time, payload in elements:
+        waiting.setdefault((time, payload[1:_ADDRESS]), []).append(payload)
 
 
 def with_story(report: Report, answers: Iterable[tuple[int, bytes, int, bool]]) -> Report:
@@ -174,12 +167,12 @@ class Deduplicate(beam.PTransform[Any, Any]):
     def expand(self, reports: PCollection[Report]) -> Any:
         """References to their shards and back, bodies straight to the rejoin."""
         shards, hold = self.settings.shards, self.settings.hold
-        remember = partial(fold_references, ttl=self.settings.dedupe_ttl, shards=shards)
+        remember = FoldReferences(ttl=self.settings.dedupe_ttl, shards=shards)
         asked = reports | "SendReferences" >> BatchByKey(partial(_route_references, shards=shards))
         folded = asked | "FoldReferences" >> FoldInOrder(remember, hold=hold, carried=self.carried)
         bodies = reports | "SendBodies" >> BatchByKey(partial(_route_body, shards=shards))
         folded.outputs.element_type = Message
-        rejoined = (bodies, folded.outputs) | beam.Flatten() | "Rejoin" >> FoldInOrder(rejoin, hold=hold)
+        rejoined = (bodies, folded.outputs) | beam.Flatten() | "Rejoin" >> FoldInOrder(Rejoin(), hold=hold)
         return Deduplicated(rejoined.outputs | "Count" >> beam.Map(_counted), folded.cells)
 
 
@@ -191,7 +184,12 @@ def _counted(report: Report) -> Report:
 def _route_references(report: Report, shards: int) -> Iterator[tuple[int, Element]]:
     time, item, content = micros(report.first_seen), bytes.fromhex(report.item_id), int(report.content_hash, 16)
     for layer, key in signatures(report):
-        yield key % shards, (time, _REFERENCE.pack(item, report.archive_position or 0, content, layer, key))
+        yield key % shards, (time, _REFERENCE.pack(item, _position(report), content, layer, key))
+
+
+def _position(report: Report) -> int:
+    """Which of two versions of one moment is the newer: an item's versions stand in one partition, or in one archive."""
+    return report.kafka.offset if report.kafka else report.archive_position or 0
 
 
 def _route_body(report: Report, shards: int) -> Iterator[tuple[int, Element]]:

@@ -1,19 +1,27 @@
 """Keyed state folded in logical time: the one stateful mechanism of the pipeline.
 
-Deduplicate and Correlate give the same answer in any order of arrival because their elements are folded in the order
-(time, payload), by an event-time timer, in live and in replay alike. Elements travel in batches: one state access and one
-shuffled value for many of them (30 microseconds an item without, 6 with, see docs/benchmarks.md).
+Elements are folded in the order (logical time, payload), in live and in replay alike, so that no answer depends on the order of
+arrival. A bounded input is folded once, at its end. A stream is folded at the ticks of a grid in event time (the broker's
+clock): an element waits until every one that arrived up to `hold` after it has come too. An element never waits for the clock
+of a worker, and two workers fold the same elements at the same tick.
+
+Elements travel in batches: one state access and one shuffled value for many of them. What a key remembers is kept in the
+process as well: a state read costs a round trip to the runner (1 to 4 ms on Prism), and only one, of the version, is needed
+while the key stays in the process. See docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
+import os
+import struct
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any, Generic, NamedTuple
+from uuid import uuid4
 
 import apache_beam as beam
-from apache_beam.coders import BooleanCoder, BytesCoder
+from apache_beam.coders import BytesCoder
 from apache_beam.pvalue import PCollection
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
@@ -21,41 +29,24 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
+from pipeline.fold import CARRIED, CELLS, Cells, Element, Fold, MemoryT, Message, messages, unpack_elements
 from pipeline.packing import pack, unpacker
 
-Element = tuple[int, bytes]
-"""Logical time in microseconds and a payload; payloads begin with what orders elements of one time."""
-Cells = Sequence[bytes]
 Route = Callable[[Any], Iterable[tuple[int, Element]]]
 """record -> its elements, each with the key that it goes to."""
-Fold = Callable[[Cells, Sequence[Element]], tuple[Cells, Iterable[Any]]]
-"""(cells, elements in order) -> (new cells, outputs). A cell that is returned as the same object is not written again."""
 
-CELLS = 8
 END = GlobalWindow().max_timestamp()
 BATCH_RECORDS = 4096
-Message = tuple[int, tuple[bool, bytes]]
-"""Key, whether these are cells, and packed elements: (time, payload) each, or for cells (cell number, bytes)."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-unpack_elements = unpacker(list[Element])
-_CELLS, _ELEMENTS = b"C", b"E"
-
-
-def micros(time: datetime) -> int:
-    """Microseconds since 1970 of an aware datetime."""
-    return (time - _EPOCH) // timedelta(microseconds=1)
+_unpack_cells = unpacker(list[tuple[int, bytes]])
+_HEAD = struct.Struct("<8sq")
+_ARRIVAL = struct.Struct("<q")
 
 
 class Folded(NamedTuple):
-    """Outputs of the fold and, when a bounded input has ended, the cells of each key: (key, packed [(cell number, bytes)])."""
+    """Outputs of the fold and, when a bounded input has ended, the cells of each key: (key, packed [(cell, bytes)])."""
 
     outputs: PCollection[Any]
     cells: PCollection[Any]
-
-
-def messages(batches: Mapping[int, Sequence[Element]]) -> Iterator[Message]:
-    """One message for each key's elements."""
-    return ((key, (False, pack(elements))) for key, elements in batches.items())
 
 
 class BatchByKey(beam.PTransform[Any, Any]):
@@ -73,7 +64,8 @@ class BatchByKey(beam.PTransform[Any, Any]):
 class _BatchByKey(beam.DoFn):
     batches: defaultdict[int, list[Element]]
     records: int
-    time: Any
+    first: Any
+    last: Any
 
     def __init__(self, route: Route) -> None:
         self.route = route
@@ -82,8 +74,8 @@ class _BatchByKey(beam.DoFn):
         self._clear()
 
     def process(self, record: Any, timestamp: Any = beam.DoFn.TimestampParam) -> Iterable[WindowedValue]:
-        # The earliest member's time: a batch must not be behind the watermark that its members hold back.
-        self.time = timestamp if self.time is None else min(self.time, timestamp)
+        self.first = timestamp if self.first is None else min(self.first, timestamp)
+        self.last = timestamp if self.last is None else max(self.last, timestamp)
         for key, element in self.route(record):
             self.batches[key].append(element)
         self.records += 1
@@ -93,20 +85,24 @@ class _BatchByKey(beam.DoFn):
         return self._emit()
 
     def _emit(self) -> list[WindowedValue]:
-        emitted = [WindowedValue(message, self.time, (GlobalWindow(),)) for message in messages(self.batches)]
+        """A batch stands at its earliest member's time, which its members hold the watermark back to, and knows its latest's."""
+        if self.first is None:
+            return []
+        emitted = [WindowedValue(message, self.first, (GlobalWindow(),)) for message in messages(self.batches, self.last.micros)]
         self._clear()
         return emitted
 
     def _clear(self) -> None:
-        self.batches, self.records, self.time = defaultdict(list), 0, None
+        self.batches, self.records, self.first, self.last = defaultdict(list), 0, None, None
 
 
 class FoldInOrder(beam.PTransform[Any, Any]):
-    """Message -> Folded. `carried` holds the cells that an earlier slice left, as Folded.cells gives them."""
+    """Message -> Folded. `carried` holds the cells that an earlier slice of a bounded input left, as Folded.cells gives them."""
 
-    def __init__(self, fold: Fold, *, hold: timedelta | None, carried: PCollection[Any] | None = None) -> None:
+    def __init__(self, fold: Fold[Any], *, hold: timedelta | None, carried: PCollection[Any] | None = None) -> None:
         super().__init__()
-        self.fold, self.hold, self.carried = fold, hold, carried
+        self.dofn = _FoldAtEnd(fold) if hold is None else _FoldAtTicks(fold, hold)
+        self.carried = carried
 
     def expand(self, batches: PCollection[Message]) -> Any:
         """Cells of an earlier slice join the messages, then everything is folded.
@@ -117,51 +113,105 @@ class FoldInOrder(beam.PTransform[Any, Any]):
         carried = self.carried if self.carried is not None else batches.pipeline | "NoCells" >> beam.Create([])
         cells = carried | "MarkCells" >> beam.Map(_marked).with_output_types(Message)
         batches = (batches, cells) | "WithCells" >> beam.Flatten()
-        folded = batches | "Fold" >> beam.ParDo(_FoldInOrder(self.fold, self.hold)).with_outputs("cells", main="outputs")
+        folded = batches | "Fold" >> beam.ParDo(self.dofn).with_outputs("cells", main="outputs")
         folded.cells.element_type = tuple[int, bytes]
         return Folded(folded.outputs, folded.cells)
 
 
 def _marked(cells: tuple[int, bytes]) -> Message:
     key, packed = cells
-    return key, (True, packed)
+    return key, (CARRIED, packed)
 
 
-class _FoldInOrder(beam.DoFn):
-    """Buffers the batches of a key until the timer, then folds what is due."""
+class _FoldAtEnd(beam.DoFn):
+    """Buffers everything of a key until the end of the input, then folds it."""
 
     BUFFER = BagStateSpec("buffer", BytesCoder())
-    ARMED = ReadModifyWriteStateSpec("armed", BooleanCoder())
+    CARRIED = BagStateSpec("carried", BytesCoder())
     TIMER = TimerSpec("due", TimeDomain.WATERMARK)
-    C0, C1, C2, C3, C4, C5, C6, C7 = (ReadModifyWriteStateSpec(f"cell{i}", BytesCoder()) for i in range(CELLS))
 
-    def __init__(self, fold: Fold, hold: timedelta | None) -> None:
-        self.fold, self.hold = fold, hold
+    def __init__(self, fold: Fold[Any]) -> None:
+        self.fold = fold
+
+    def process(
+        self,
+        message: Message,
+        buffer: Any = beam.DoFn.StateParam(BUFFER),
+        carried: Any = beam.DoFn.StateParam(CARRIED),
+        due: Any = beam.DoFn.TimerParam(TIMER),
+    ) -> None:
+        _, (kind, packed) = message
+        (carried if kind == CARRIED else buffer).add(packed)
+        due.set(END)
+
+    @on_timer(TIMER)
+    def on_due(self, key: Any = beam.DoFn.KeyParam, buffer: Any = beam.DoFn.StateParam(BUFFER), carried: Any = beam.DoFn.StateParam(CARRIED)) -> Iterator[Any]:
+        memory = self.fold.restore({number: (cell,) for packed in carried.read() for number, cell in _unpack_cells(packed)})
+        elements = sorted(element for packed in buffer.read() for element in unpack_elements(packed))
+        _, outputs = self.fold.fold(memory, elements)
+        yield from outputs
+        yield beam.pvalue.TaggedOutput("cells", (key, pack(list(self.fold.dump(memory).items()))))
+
+
+class _Held(Generic[MemoryT]):
+    """What this process knows of a key, true while `version` is the one in the state; else it is restored from there."""
+
+    __slots__ = ("batches", "due", "memory", "version")
+
+    def __init__(self, memory: MemoryT, batches: list[tuple[int, bytes]], due: int) -> None:
+        self.memory, self.batches, self.due = memory, batches, due
+        self.version = b""
+
+
+_HELD: dict[tuple[str, int], _Held[Any]] = {}
+"""(step, key) -> what is known. For the process, as a runner hands a key now to this and now to that copy of the DoFn."""
+
+
+class _FoldAtTicks(beam.DoFn):
+    """Buffers the batches of a key and folds them at the tick by which all that may come before them has come."""
+
+    HEAD = ReadModifyWriteStateSpec("head", BytesCoder())
+    BUFFER = BagStateSpec("buffer", BytesCoder())
+    TIMER = TimerSpec("due", TimeDomain.WATERMARK)
+    C0, C1, C2, C3, C4, C5, C6, C7 = (BagStateSpec(f"cell{i}", BytesCoder()) for i in range(CELLS))
+
+    def __init__(self, fold: Fold[Any], hold: timedelta) -> None:
+        self.fold, self.hold = fold, hold // timedelta(microseconds=1)
+        self.step = uuid4().hex
 
     def process(
         self,
         message: Message,
         timestamp: Any = beam.DoFn.TimestampParam,
+        head: Any = beam.DoFn.StateParam(HEAD),
         buffer: Any = beam.DoFn.StateParam(BUFFER),
-        armed: Any = beam.DoFn.StateParam(ARMED),
         due: Any = beam.DoFn.TimerParam(TIMER),
+        c0: Any = beam.DoFn.StateParam(C0),
+        c1: Any = beam.DoFn.StateParam(C1),
+        c2: Any = beam.DoFn.StateParam(C2),
+        c3: Any = beam.DoFn.StateParam(C3),
+        c4: Any = beam.DoFn.StateParam(C4),
+        c5: Any = beam.DoFn.StateParam(C5),
+        c6: Any = beam.DoFn.StateParam(C6),
+        c7: Any = beam.DoFn.StateParam(C7),
     ) -> None:
-        _, (are_cells, packed) = message
-        buffer.add((_CELLS if are_cells else _ELEMENTS) + packed)
-        if self.hold is None:
-            due.set(END)
-        elif not armed.read():
-            # Each element setting the timer again would push it ahead for ever on a busy key.
-            due.set(timestamp + self.hold.total_seconds())
-            armed.write(True)
+        key, (latest, packed) = message
+        held = self._known(key, head, buffer, (c0, c1, c2, c3, c4, c5, c6, c7))
+        arrival = max(latest, timestamp.micros)
+        buffer.add(_ARRIVAL.pack(arrival) + packed)
+        held.batches.append((arrival, packed))
+        if not held.due:
+            # Each batch setting the timer again would push it ahead for ever on a busy key.
+            held.due = self._tick(arrival)
+            due.set(Timestamp(micros=held.due))
+        _sign(held, head)
 
     @on_timer(TIMER)
     def on_due(
         self,
         key: Any = beam.DoFn.KeyParam,
-        now: Any = beam.DoFn.TimestampParam,
+        head: Any = beam.DoFn.StateParam(HEAD),
         buffer: Any = beam.DoFn.StateParam(BUFFER),
-        armed: Any = beam.DoFn.StateParam(ARMED),
         due: Any = beam.DoFn.TimerParam(TIMER),
         c0: Any = beam.DoFn.StateParam(C0),
         c1: Any = beam.DoFn.StateParam(C1),
@@ -172,31 +222,60 @@ class _FoldInOrder(beam.DoFn):
         c6: Any = beam.DoFn.StateParam(C6),
         c7: Any = beam.DoFn.StateParam(C7),
     ) -> Iterator[Any]:
-        states = (c0, c1, c2, c3, c4, c5, c6, c7)
-        stored = [state.read() or b"" for state in states]
-        held = [(packed[:1], unpack_elements(packed[1:])) for packed in buffer.read()]
-        carried = dict(cell for kind, cells in held if kind == _CELLS for cell in cells)
-        waiting = [element for kind, elements in held if kind == _ELEMENTS for element in elements]
-        ready, early = _split(waiting, None if self.hold is None else now.micros)
-        after, outputs = self.fold([carried.get(number, cell) for number, cell in enumerate(stored)], ready)
-        for state, old, new in zip(states, stored, after, strict=True):
-            if new is not old:
-                state.write(new)
+        cells = (c0, c1, c2, c3, c4, c5, c6, c7)
+        held = self._known(key, head, buffer, cells)
+        ready, held.batches = _ripe(held.batches, held.due - self.hold)
+        writes, outputs = self.fold.fold(held.memory, ready)
+        for write in writes:
+            if write.replace:
+                cells[write.cell].clear()
+            if write.content:
+                cells[write.cell].add(write.content)
         buffer.clear()
-        if self.hold is None:
-            yield beam.pvalue.TaggedOutput("cells", (key, pack([(number, cell) for number, cell in enumerate(after) if cell])))
-        elif early:
-            buffer.add(_ELEMENTS + pack(early))
-            due.set(Timestamp(micros=early[0][0]) + self.hold.total_seconds())
-        else:
-            armed.clear()
+        for arrival, packed in held.batches:
+            buffer.add(_ARRIVAL.pack(arrival) + packed)
+        held.due = self._tick(min(arrival for arrival, _ in held.batches)) if held.batches else 0
+        if held.due:
+            due.set(Timestamp(micros=held.due))
+        _sign(held, head)
         yield from outputs
 
+    def _tick(self, arrival: int) -> int:
+        """The tick at which an element is folded: one hold after the first that is not before it."""
+        return -(-arrival // self.hold) * self.hold + self.hold if self.hold else arrival
 
-def _split(elements: Iterable[Element], until: int | None) -> tuple[list[Element], list[Element]]:
-    """Elements in order: those due (time <= until, all where until is None) and the rest."""
-    ordered = sorted(elements)
-    if until is None:
-        return ordered, []
-    due = [element for element in ordered if element[0] <= until]
-    return due, ordered[len(due) :]
+    def _known(self, key: int, head: Any, buffer: Any, cells: Sequence[Any]) -> _Held[Any]:
+        written = head.read()
+        version, due = _HEAD.unpack(written) if written else (b"", 0)
+        held = _HELD.get((self.step, key))
+        if held is None or held.version != version:
+            memory = self.fold.restore(_pieces(cells) if version else {})
+            batches = [(_ARRIVAL.unpack_from(packed)[0], packed[_ARRIVAL.size :]) for packed in buffer.read()] if version else []
+            held = _HELD[self.step, key] = _Held(memory, batches, due)
+        return held
+
+
+def _pieces(cells: Sequence[Any]) -> Cells:
+    return {number: list(cell.read()) for number, cell in enumerate(cells)}
+
+
+def _sign(held: _Held[Any], head: Any) -> None:
+    """Give what is known and what is written a new common version: if the runner drops the bundle, the two differ."""
+    held.version = os.urandom(8)
+    head.write(_HEAD.pack(held.version, held.due))
+
+
+def _ripe(batches: Sequence[tuple[int, bytes]], until: int) -> tuple[list[Element], list[tuple[int, bytes]]]:
+    """Elements to fold, in order: those that arrived by `until` and all of an earlier logical time; and the batches of the rest."""
+    opened = [(arrival, unpack_elements(packed)) for arrival, packed in batches]
+    newest = max((time for arrival, elements in opened if arrival <= until for time, _ in elements), default=None)
+    if newest is None:
+        return [], list(batches)
+    ready: list[Element] = []
+    rest: list[tuple[int, bytes]] = []
+    for arrival, elements in opened:
+        early = [element for element in elements if element[0] > newest] if arrival > until else []
+        ready += [element for element in elements if element[0] <= newest] if early else elements
+        if early:
+            rest.append((arrival, pack(early)))
+    return sorted(ready), rest

@@ -25,7 +25,7 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult
 
 from pipeline.build import Sink, Source, build
-from pipeline.fold_in_order import micros
+from pipeline.fold import micros
 from pipeline.metrics import JOINED, counts
 from pipeline.normalise import first_seen
 from pipeline.settings import Settings

@@ -19,6 +19,16 @@ class HttpFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaPosition:
+    """Where it stood on its topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    appended_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RawItem:
     """One item as its source gave it: evidence, never rewritten."""
 
@@ -46,6 +56,7 @@ class RawItem:
     original: bytes = b""
     archive_file: str | None = None
     archive_position: int | None = None
+    kafka: KafkaPosition | None = None
     mode: str = "live"
 
 
@@ -140,6 +151,7 @@ class Report:
     first_seen_source: str = "unknown"
     archive_file: str | None = None
     archive_position: int | None = None
+    kafka: KafkaPosition | None = None
     language: str = "und"
     language_confidence: float = 0.0
     script: str = "Zyyy"

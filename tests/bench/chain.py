@@ -15,10 +15,10 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import TestingSink, TestingSource, run_main
 
 from pipeline.build import Sink, Source, build
-from pipeline.correlate import _route, concerns, fold_reports
+from pipeline.correlate import FoldReports, _route, concerns
 from pipeline.decode import decode
-from pipeline.deduplicate import _route_body, _route_references, fold_references, rejoin
-from pipeline.fold_in_order import CELLS, Element, unpack_elements
+from pipeline.deduplicate import FoldReferences, Rejoin, _route_body, _route_references
+from pipeline.fold import Element, unpack_elements
 from pipeline.language import with_language
 from pipeline.normalise import normalise
 from pipeline.settings import Settings
@@ -30,22 +30,23 @@ from tests.bench.side_by_side import paired, seconds, show
 
 ITEMS = 20_000
 TTL = timedelta(days=7)
-EMPTY = [b""] * CELLS
 
 
 def deduplicated(drafts: list[Report]) -> list[Report]:
     """The deduplication's pure functions on one shard."""
     references = sorted(element for draft in drafts for _, element in _route_references(draft, 1))
-    _, messages = fold_references(EMPTY, references, ttl=TTL, shards=1)
+    step, rejoin = FoldReferences(ttl=TTL, shards=1), Rejoin()
+    _, messages = step.fold(step.restore({}), references)
     answers = [element for _, (_, packed) in messages for element in unpack_elements(packed)]
     bodies = [element for draft in drafts for _, element in _route_body(draft, 1)]
-    return list(rejoin(EMPTY, sorted(bodies + answers))[1])
+    return list(rejoin.fold(rejoin.restore({}), sorted(bodies + answers))[1])
 
 
 def correlated(reports: list[Report]) -> list[Any]:
     """The correlation's pure functions."""
     elements: list[Element] = sorted(element for report in reports if concerns(report) for _, element in _route(report))
-    return list(fold_reports(EMPTY, elements, ttl=TTL)[1])
+    step = FoldReports(ttl=TTL)
+    return list(step.fold(step.restore({}), elements)[1])
 
 
 def plain(payloads: list[bytes]) -> tuple[int, int]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from pipeline.fold import Cells, Write
 from pipeline.normalise import normalise
 from schemas.records import RawItem, Report
 
@@ -54,3 +55,12 @@ def bare_report(name: str, text: str, day: int) -> Report:
         text_hash=digest,
         story_id=item,
     )
+
+
+def written(cells: Cells, writes: Sequence[Write]) -> Cells:
+    """What is stored of a key after these writes."""
+    after = {cell: list(pieces) for cell, pieces in cells.items()}
+    for write in writes:
+        kept = [] if write.replace else after.get(write.cell, [])
+        after[write.cell] = [*kept, write.content] if write.content else kept
+    return after

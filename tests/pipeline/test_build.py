@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def labels(p: beam.Pipeline) -> list[str]:
 def test_the_step_labels_are_the_upgrade_contract() -> None:
     """A changed label loses the state of a running job: change the file only with a note in docs/decisions.md."""
     p = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
-    build(p, Source(Given([])), Sink(Nowhere(), Nowhere()), Nowhere(), Settings())
+    build(p, Source(Given([])), Sink(Nowhere(), Nowhere()), Nowhere(), Settings(hold=timedelta(seconds=1)))
     ours = [label for label in labels(p) if not label.startswith(("Read/", "WriteReports/", "WriteEvents/", "WriteDeadLetters/"))]
     assert ours == LABELS.read_text(encoding="utf8").splitlines()
 

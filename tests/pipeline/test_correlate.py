@@ -15,11 +15,11 @@ from apache_beam.testing.util import assert_that, equal_to
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.correlate import Correlate, Incident, _route, correlate, fold_reports, slim
-from pipeline.fold_in_order import CELLS, Cells
+from pipeline.correlate import Correlate, FoldReports, Incident, _route, correlate, slim
+from pipeline.fold import Cells
 from pipeline.settings import Settings
 from schemas.records import DeadLetter, Event, Evidence, Place, Report, TaggedEvent
-from tests.pipeline.conftest import bare_report
+from tests.pipeline.conftest import bare_report, written
 
 Make = Callable[..., Report]
 TTL = timedelta(days=7)
@@ -159,10 +159,12 @@ def test_a_report_dated_roughly_meets_its_incident_by_day(tells: Make) -> None:
 
 
 def outputs(reports: Sequence[Report], cuts: Sequence[int]) -> list[Any]:
-    cells: Cells = [b""] * CELLS
+    cells: Cells = {}
     found: list[Any] = []
+    step = FoldReports(ttl=TTL)
     for begin, end in zip((0, *cuts), (*cuts, len(reports)), strict=True):
-        cells, more = fold_reports(cells, sorted(e for r in reports[begin:end] for _, e in _route(r)), ttl=TTL)
+        writes, more = step.fold(step.restore(cells), sorted(e for r in reports[begin:end] for _, e in _route(r)))
+        cells = written(cells, writes)
         found += more
     return found
 

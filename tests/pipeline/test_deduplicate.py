@@ -20,11 +20,11 @@ from apache_beam.transforms.window import TimestampedValue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.deduplicate import Deduplicate, _route_references, fold_references, judge, signatures, with_story
-from pipeline.fold_in_order import CELLS, Cells, micros, unpack_elements
+from pipeline.deduplicate import Deduplicate, FoldReferences, _route_references, judge, signatures, with_story
+from pipeline.fold import Cells, micros, unpack_elements
 from pipeline.settings import Settings
 from schemas.records import Report
-from tests.pipeline.conftest import bare_report
+from tests.pipeline.conftest import bare_report, written
 
 Make = Callable[..., Report]
 Seen = tuple[str, str, int, str | None, str]
@@ -141,13 +141,11 @@ def test_a_busy_key_does_not_push_its_timer_ahead(report: Make, tmp_path: Path) 
 
 
 def answers(cells: Cells, reports: Sequence[Report], ttl: timedelta) -> tuple[Cells, list[Any]]:
-    """fold_references on one shard, its answers unpacked and in order."""
+    """FoldReferences on one shard, restored from what was written, its answers unpacked and in order."""
     elements = sorted(element for given in reports for _, element in _route_references(given, 1))
-    after, out = fold_references(cells, elements, ttl=ttl, shards=1)
-    return after, sorted(element for _, (_, packed) in out for element in unpack_elements(packed))
-
-
-EMPTY: Cells = [b""] * CELLS
+    step = FoldReferences(ttl=ttl, shards=1)
+    writes, out = step.fold(step.restore(cells), elements)
+    return written(cells, writes), sorted(element for _, (_, packed) in out for element in unpack_elements(packed))
 
 
 @settings(max_examples=30)
@@ -158,8 +156,8 @@ def test_slices_change_no_answer(rows: list[tuple[str, str, int]], data: st.Data
     cut = data.draw(st.integers(0, len(reports)))
     while 0 < cut < len(reports) and _rank(reports[cut]) == _rank(reports[cut - 1]):
         cut += 1
-    whole = answers(EMPTY, reports, timedelta(days=7))[1]
-    cells, first = answers(EMPTY, reports[:cut], timedelta(days=7))
+    whole = answers({}, reports, timedelta(days=7))[1]
+    cells, first = answers({}, reports[:cut], timedelta(days=7))
     second = answers(cells, reports[cut:], timedelta(days=7))[1]
     assert sorted(first + second) == whole
 
@@ -168,23 +166,27 @@ def _rank(given: Report) -> tuple[Any, str]:
     return given.first_seen, given.item_id
 
 
+def size(cells: Cells) -> int:
+    return sum(len(piece) for pieces in cells.values() for piece in pieces)
+
+
 def test_memory_falls_past_the_ttl() -> None:
     ttl = timedelta(days=7)
-    cells: Cells = EMPTY
+    cells: Cells = {}
     sizes = []
     for day in range(40):
         cells, _ = answers(cells, [bare_report(f"{day}-{n}", f"{day}-{n}", day) for n in range(50)], ttl)
-        sizes.append(sum(map(len, cells)))
+        sizes.append(size(cells))
     assert max(sizes[10:]) == min(sizes[10:]), "in the steady state, what expires makes room for what comes"
     cells, _ = answers(cells, [bare_report("late", "late", 80)], ttl)
     for day in range(81, 90):
         cells, _ = answers(cells, [bare_report(str(day), str(day), day)], ttl)
-    assert sum(map(len, cells)) < sizes[-1] / 10
+    assert size(cells) < sizes[-1] / 10
 
 
 def test_what_was_seen_again_is_remembered_again() -> None:
     ttl = timedelta(days=7)
-    cells: Cells = EMPTY
+    cells: Cells = {}
     for day in (0, 6, 12, 18):
         cells, found = answers(cells, [bare_report("a", "x", day)], ttl)
         assert (b"A" in {payload[:1] for _, payload in found}) is True

@@ -115,7 +115,7 @@ def test_confluent_layout_byte_for_byte() -> None:
 
 def test_body_layout_byte_for_byte() -> None:
     assert encode(ITEM)[:4] == b"\x04a1\x0c"
-    assert encode(ITEM).endswith(b"\x04\x00\xff" + b"\x00\x00" + b"\x08live")
+    assert encode(ITEM).endswith(b"\x04\x00\xff" + b"\x00\x00\x00" + b"\x08live")
 
 
 def older(cls: type, *, without: str) -> dict[str, Any]:
