@@ -13,7 +13,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipeline", "pipeline.*", "connectors", "connectors.*", "schemas", "schemas.*"]),
-    package_data={"pipeline": ["*.toml", "languages/*", "events/*", "places/*", "profiles/*"], "schemas": ["*.avsc", "released/*", "py.typed"]},
+    package_data={"pipeline": ["*.toml", "languages/*", "events/*", "places/*", "profiles/*", "broker/*.xml"], "schemas": ["*.avsc", "released/*", "py.typed"]},
     install_requires=[
         "apache-beam>=2.77,<2.78",  # the runner's behaviour is part of our contract: docs/decisions.md
         "kafka-python[crc32c,lz4]>=3.0.12,<4",
@@ -23,9 +23,12 @@ setup(
         "ahocorasick_rs>=1.0.3,<2",  # multi-pattern matching
         "click>=8.1,<9",  # command line
         "courlan>=1.4,<2",  # canonical URLs
+        "httpx>=0.28,<1",  # schema registry, tokens
         "inscriptis>=2.7,<3",  # HTML to text
         "msgspec>=0.20,<1",  # records in flight and in state; records to and from plain values
         "numpy>=1.26,<3",
+        "prometheus_client>=0.22,<1",  # metrics
+        "psutil>=7,<8",  # processes of the local broker
         "pydantic>=2.9,<3",  # settings and data files
         "rich>=13.9,<16",  # tables, progress
         "trafilatura>=2.0,<3",  # articles of web pages
@@ -36,7 +39,7 @@ setup(
         "tzdata>=2024.2",
     ],
     extras_require={
-        "dev": ["hypothesis>=6.150,<7", "mypy>=1.18,<3", "pytest>=9,<10", "pytest-xdist>=3.8,<4", "ruff>=0.14,<1"],
+        "dev": ["hypothesis>=6.150,<7", "mypy>=1.18,<3", "pytest>=9,<10", "pytest-xdist>=3.8,<4", "ruff>=0.14,<1", "trustme>=1.2,<2", "types-psutil"],
         "bench": ["bytewax>=0.21,<0.22"],
     },
     entry_points={"console_scripts": ["dijla = pipeline.cli:main"]},

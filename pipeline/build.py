@@ -20,11 +20,15 @@ Step = beam.PTransform[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where encoded RawItems come from and, in a sliced replay, the state that the slice before left."""
+    """Where payloads come from and, in a sliced replay, the state that the slice before left.
+
+    `done` follows (payloads, what each sink gives): it sees the end of a payload's way, as its watermark is behind all sinks.
+    """
 
     items: Step
     stories: Step | None = None
     incidents: Step | None = None
+    done: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,14 @@ def build(p: beam.Pipeline, source: Source, sink: Sink, dead_letters: Step, sett
     reports = spoken.good | "Tag" >> Tag()
     correlated = reports.good | "Correlate" >> Correlate(settings, incidents)
 
-    reports.good | "WriteReports" >> sink.reports
-    correlated.events | "WriteEvents" >> sink.events
     dead = (items.dead, drafts.dead, spoken.dead, reports.dead, correlated.dead) | "DeadLetters" >> beam.Flatten()
-    dead | "WriteDeadLetters" >> dead_letters
+    written = (
+        reports.good | "WriteReports" >> sink.reports,
+        correlated.events | "WriteEvents" >> sink.events,
+        dead | "WriteDeadLetters" >> dead_letters,
+    )
+    if source.done:
+        (payloads, *written) | "Done" >> source.done
     if sink.stories:
         fresh.cells | "WriteStories" >> sink.stories
     if sink.incidents:

@@ -14,6 +14,12 @@ from pathlib import Path
 import click
 import msgspec
 
+from pipeline.commands.archive import archive
+from pipeline.commands.broker import broker
+from pipeline.commands.publish import publish
+from pipeline.commands.redrive import redrive
+from pipeline.commands.run import run
+from pipeline.commands.watch import watch
 from schemas.errors import DijlaError, UsageError
 
 
@@ -74,15 +80,15 @@ def replay(paths: tuple[Path, ...], out: Path, formats: str, slice_items: int, a
     \b
     Example:  dijla replay seeds/ --out out/
     """
-    from connectors import archive
-    from pipeline.replay import replay as run
+    from connectors.archive import read
+    from pipeline.replay import replay as replayed
     from pipeline.settings import Settings
     from pipeline.show import Progress, print_replay, replay_as_json
 
-    records = archive.read(paths, now=datetime.now(UTC), mode="replay")
+    records = read(paths, now=datetime.now(UTC), mode="replay")
     settings = Settings(shards=8, slice_items=slice_items)
     with Progress(hidden=as_json) as progress:
-        summary = run(records, out, settings, jsonl=formats == "jsonl", on_read=progress.read, on_done=progress.done)
+        summary = replayed(records, out, settings, jsonl=formats == "jsonl", on_read=progress.read, on_done=progress.done)
     if as_json:
         click.echo(json.dumps(replay_as_json(summary, out), ensure_ascii=False, indent=2))
     else:
@@ -200,6 +206,10 @@ def check() -> None:
         _exit(Exit.FAILED)
     versions = ", ".join(f"{found.name} {found.released_versions}" for found in catalog())
     click.echo(f"compatible in both directions with every released version ({versions})")
+
+
+for command in (broker, publish, run, watch, archive, redrive):
+    main.add_command(command)
 
 
 def _exit(status: Exit) -> None:

@@ -15,9 +15,11 @@ from pipeline.dead_letter import dead_letter
 from pipeline.fold import Cells, Element, Fold, Write, micros
 from pipeline.fold_in_order import BatchByKey, FoldInOrder
 from pipeline.incidents import ALIKE, SURE, Told, alerts_by_itself, assemble, cancel, likeness, relevant, revise
+from pipeline.metrics import failed
 from pipeline.normalise import UNKNOWN_TIME
 from pipeline.packing import pack, unpacker
 from pipeline.settings import Settings
+from schemas import avro
 from schemas.records import DeadLetter, Event, Report
 
 _unpack_report = unpacker(Report)
@@ -139,11 +141,13 @@ class FoldReports(Fold[Incidents]):
         before = {incident.anchor: incident for incident in memory.open}
         outputs: list[Event | DeadLetter] = []
         for _, payload in elements:
+            report = _unpack_report(payload[_HEAD.size :])
             try:
-                memory.open, revisions = correlate(memory.open, _unpack_report(payload[_HEAD.size :]), ttl=self.ttl)
+                memory.open, revisions = correlate(memory.open, report, ttl=self.ttl)
                 outputs += revisions
             except Exception as error:  # the edge of a stage: one report must not stop the incidents of all others
-                outputs.append(dead_letter("correlate", error, payload[_HEAD.size :], datetime.now(UTC)))
+                failed("correlate").inc()
+                outputs.append(dead_letter("correlate", error, avro.encode_single_object(report), datetime.now(UTC), report.kafka))
         return self._write(memory, before), outputs
 
     def _write(self, memory: Incidents, before: Mapping[str, Incident]) -> list[Write]:

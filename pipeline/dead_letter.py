@@ -11,14 +11,14 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from pipeline.metrics import failed
-from schemas.records import DeadLetter
+from schemas.records import DeadLetter, KafkaPosition
 
 PAYLOAD_LIMIT = 65_536
 """Bytes of a payload that a dead letter keeps; the rest is found again by its hash and origin."""
 
 
-def dead_letter(stage: str, error: Exception, payload: bytes, now: datetime) -> DeadLetter:
-    """The dead letter of a payload that `stage` could not process at clock time `now`."""
+def dead_letter(stage: str, error: Exception, payload: bytes, now: datetime, kafka: KafkaPosition | None = None) -> DeadLetter:
+    """The dead letter of a payload that `stage` could not process at clock time `now`, and of where its item stood on its topic."""
     return DeadLetter(
         stage=stage,
         error_class=type(error).__name__,
@@ -27,6 +27,9 @@ def dead_letter(stage: str, error: Exception, payload: bytes, now: datetime) -> 
         payload_size=len(payload),
         payload_sha256=hashlib.sha256(payload).hexdigest(),
         payload_truncated=len(payload) > PAYLOAD_LIMIT,
+        topic=kafka.topic if kafka else None,
+        partition=kafka.partition if kafka else None,
+        offset=kafka.offset if kafka else None,
         first_failed_at=now,
         last_failed_at=now,
     )
@@ -42,7 +45,7 @@ class Guarded(NamedTuple):
 class Guard(beam.PTransform[Any, Any]):
     """element -> Guarded: step(element), or a dead letter with the element's bytes.
 
-    `load` runs once a worker and returns the step, so that models are loaded there and never pickled.
+    An element knows its place on a topic: `kafka`. `load` runs once a worker and returns the step, so that models are loaded there and never pickled.
     `payload` turns the element back into bytes for its dead letter.
     """
 
@@ -68,5 +71,5 @@ class _Guard(beam.DoFn):
             return (self.step(element),)
         except Exception as error:  # the edge of a stage: whatever one record does to it, the others flow on
             failed(self.stage).inc()
-            letter = dead_letter(self.stage, error, self.payload(element), datetime.now(UTC))
+            letter = dead_letter(self.stage, error, self.payload(element), datetime.now(UTC), element.kafka)
             return (beam.pvalue.TaggedOutput("dead", letter),)

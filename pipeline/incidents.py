@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from pipeline.rules import CLASSES, in_precedence
 from pipeline.severity import SEVERITIES, severity
+from pipeline.status import STALE_DAYS
 from schemas.records import Event, EventEvidence, FieldChange, Place, Report, ReportRef, TaggedEvent
 
 Told = tuple[Report, TaggedEvent]
@@ -37,6 +38,7 @@ HAPPENED = ("intercepted", "foiled", "attempted", "claimed", "reported", "denied
 """Statuses of something that happened, or is said to have; the one that says most first."""
 
 _PRECISIONS = ("minute", "hour", "part_of_day", "day", "month", "year", "unknown")
+STALE = timedelta(days=STALE_DAYS)
 _EVIDENCE_REPORTS = 8
 _NOT_MATERIAL = {"revision", "content_hash", "change", "changed", "alert", "alert_reason", "mode", "evidence", "last_seen"}
 
@@ -158,7 +160,15 @@ def content_hash(event: Event) -> str:
 
 def alerts_by_itself(told: Sequence[Told]) -> bool:
     """True where at least one telling, judged alone, deserves an alert."""
-    return any(event.alert for _, event in told)
+    return any(event.alert and not is_stale(report, event) for report, event in told)
+
+
+def is_stale(report: Report, event: TaggedEvent) -> bool:
+    """True where the item, or what it tells of, was old news when it came to us: to the topic, or else when it was first seen."""
+    came = report.kafka.appended_at if report.kafka else report.first_seen
+    if report.published is not None and came - report.published > STALE:
+        return True
+    return event.event_date is not None and event.event_date < f"{came - STALE:%Y-%m-%d}"
 
 
 def family(report: Report) -> str:
@@ -308,7 +318,7 @@ def _changes(before: Event, after: Event) -> tuple[FieldChange, ...]:
 def _worth(told: Sequence[Told], mode: str, *, fresh: bool) -> tuple[bool, str | None]:
     """Whether a revision alerts, and if not, why: what it tells of, else the mode, else that it adds nothing."""
     if not alerts_by_itself(told):
-        return False, told[0][1].alert_reason
+        return False, told[0][1].alert_reason or "stale"
     if mode != "live":
         return False, mode
     return (True, None) if fresh else (False, "nothing_new")

@@ -60,6 +60,7 @@ def normalise(raw: RawItem) -> Report:
         first_seen_source=seen[1],
         archive_file=raw.archive_file,
         archive_position=raw.archive_position,
+        kafka=raw.kafka,
         content_hash=_digest(title or "", text, raw.url or "", raw.operation),
         text_hash=text_hash(title, text),
         story_id=raw.item_id,
@@ -70,8 +71,19 @@ def normalise(raw: RawItem) -> Report:
 def first_seen(raw: RawItem) -> tuple[datetime, str]:
     """The one logical time that orders everything, and where it comes from; never the run's clock.
 
-    When it was fetched; in an archive that does not say, when it was last changed, else published. A date that names no day
-    is its first moment, but not before the newest post that the text quotes.
+    No item is seen after the broker appended it: a collector's clock, or a feed's date, that runs ahead would order it behind
+    everything to come.
+    """
+    seen = _first_seen(raw)
+    if raw.kafka and raw.kafka.appended_at < seen[0]:
+        return raw.kafka.appended_at, "appended"
+    return seen
+
+
+def _first_seen(raw: RawItem) -> tuple[datetime, str]:
+    """When it was fetched; in an archive that does not say, when it was last changed, else published.
+
+    A date that names no day is its first moment, but not before the newest post that the text quotes.
     """
     if raw.fetched_at is not None:
         return raw.fetched_at, "fetched"

@@ -13,8 +13,32 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     shards: int = Field(default=64, ge=1, le=4096, description="Shards of the deduplication state; part of the upgrade contract.")
-    hold: timedelta | None = Field(default=None, description="How long a stateful step waits for earlier items; None folds a bounded input once, at its end.")
+    hold: timedelta | None = Field(default=None, ge=timedelta(0), description="Of a stream, run.hold; null folds a bounded input once, at its end.")
     dedupe_ttl: timedelta = Field(default=timedelta(days=14), description="How long an item is remembered; not shorter than incident_ttl.")
     incident_ttl: timedelta = Field(default=timedelta(days=14), description="How long an incident stays open after its last report and its day.")
     slice_items: int = Field(default=20_000, ge=1, description="Items in one slice of a replay; changes no result.")
     slice_bytes: int = Field(default=32_000_000, ge=1, description="Bytes of items in one slice of a replay; changes no result.")
+
+
+class RunSettings(BaseModel):
+    """Settings of `dijla run`; frozen, picklable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    group: str = Field(default="dijla", min_length=1, description="Consumer group: under its name the offsets that are done are committed.")
+    hold: timedelta = Field(
+        default=timedelta(milliseconds=200), ge=timedelta(0), description="How much later an earlier item may arrive; the ticks of the stateful steps."
+    )
+    splits: int = Field(default=1, ge=1, le=1000, description="Readers of the raw topic, of partitions with the same p % splits; part of the upgrade contract.")
+    poll: timedelta = Field(default=timedelta(milliseconds=50), gt=timedelta(0), description="How long a reader without news waits before it asks again.")
+    bundle: timedelta = Field(default=timedelta(milliseconds=300), gt=timedelta(0), description="How long a busy reader reads before it hands on what it read.")
+    bundle_records: int = Field(default=5_000, ge=1, description="Records that a busy reader reads at most before it hands them on.")
+    in_flight: int = Field(default=20_000, ge=1, description="Records read and not yet done at which the reader waits (on Prism, which throttles nothing).")
+    rewind: timedelta | None = Field(
+        default=None, description="How far before what is done a run without a durable checkpoint reads to rebuild its state; null: the longest TTL."
+    )
+    file_every: timedelta = Field(default=timedelta(seconds=60), gt=timedelta(0), description="How long records are collected for one Avro file.")
+    delivery_deadline: timedelta = Field(default=timedelta(minutes=2), gt=timedelta(0), description="How long a producer may fail before it is replaced.")
+    max_failing: float = Field(default=0.9, gt=0, le=1, description="Share of dead letters among the items of a minute at which the run stops.")
+    max_failing_items: int = Field(default=500, ge=1, description="Items of a minute below which that share is not judged.")
+    drain_timeout: timedelta = Field(default=timedelta(seconds=25), gt=timedelta(0), description="How long SIGTERM waits for what was read to be written.")

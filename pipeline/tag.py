@@ -17,6 +17,7 @@ from pipeline.gazetteer import Entry, load_places, place_forms
 from pipeline.lexicon import language_forms, load_languages
 from pipeline.locate import Map, Named, names_iraq
 from pipeline.matcher import Hit, Matcher
+from pipeline.metrics import examined
 from pipeline.reading import Reading, Sentence
 from pipeline.rules import TYPES, Rule, Rules, load_rules
 from pipeline.status import DROPPED, frame_of, judge
@@ -203,7 +204,14 @@ class Tag(beam.PTransform[Any, Any]):
 
 
 def _load() -> Callable[[Report], Report]:
-    return with_events(load_tagger())
+    tagged = with_events(load_tagger())
+
+    def counted(report: Report) -> Report:
+        found = tagged(report)
+        examined(found.language, [event.type for event in found.events])
+        return found
+
+    return counted
 
 
 def with_events(tagger: Tagger) -> Callable[[Report], Report]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, NamedTuple
 
@@ -15,7 +16,11 @@ import msgspec
 from apache_beam.pvalue import PCollection
 from apache_beam.transforms.combiners import ToList
 
+from pipeline.fold import Cells, Element, Fold, Write, micros
+from pipeline.fold_in_order import BatchByKey, FoldInOrder
 from pipeline.metrics import written
+from pipeline.packing import pack, unpacker
+from pipeline.resume import Resume
 from pipeline.spool import write_spool
 from schemas import avro
 from schemas.avro import RecordT
@@ -88,31 +93,70 @@ def _write_whole(file: Path, content: bytes) -> Path:
 
 
 class WriteFiles(beam.PTransform[Any, Any]):
-    """Records of one family -> files, one a day and bundle."""
+    """Records of one family -> files, one a day and bundle; with `every`, of a stream, one a day and stretch of the broker's time.
 
-    def __init__(self, family: Family[Any], out: Path, *, jsonl: bool = False) -> None:
+    `resume` says what an earlier run has written already.
+    """
+
+    def __init__(self, family: Family[Any], out: Path, *, jsonl: bool = False, every: timedelta | None = None, resume: Resume | None = None) -> None:
         super().__init__()
-        self.dofn = _WriteFiles(family, out, jsonl)
+        self.family, self.every = family, every
+        self.dofn = _WriteFiles(family, out, jsonl, resume)
 
     def expand(self, records: PCollection[Any]) -> Any:
-        """One ParDo that writes at the end of each bundle."""
-        return records | beam.ParDo(self.dofn)
+        """One ParDo that writes at the end of each bundle, behind one that collects."""
+        if self.every is None:
+            return records | beam.ParDo(self.dofn)
+        collected = records | "Send" >> BatchByKey(partial(_route, family=self.family)) | "Collect" >> FoldInOrder(Collect(self.family.cls), hold=self.every)
+        return collected.outputs | "Write" >> beam.ParDo(self.dofn)
+
+
+class Collect(Fold[None]):
+    """Packed records -> the records, in order, when their time has come."""
+
+    def __init__(self, cls: type[Any]) -> None:
+        self.cls = cls
+
+    def restore(self, cells: Cells) -> None:
+        """Nothing is remembered."""
+
+    def dump(self, memory: None) -> Mapping[int, bytes]:
+        """Nothing."""
+        return {}
+
+    def fold(self, memory: None, elements: Sequence[Element]) -> tuple[Sequence[Write], Iterator[Any]]:
+        """All of them."""
+        return (), map(unpacker(self.cls), (payload for _, payload in elements))
+
+
+def _route(record: Any, family: Family[Any]) -> Iterator[tuple[int, Element]]:
+    yield 0, (micros(family.time(record)), pack(record))
 
 
 class _WriteFiles(beam.DoFn):
-    def __init__(self, family: Family[Any], out: Path, jsonl: bool) -> None:
-        self.family, self.out, self.jsonl = family, out, jsonl
+    def __init__(self, family: Family[Any], out: Path, jsonl: bool, resume: Resume | None) -> None:
+        self.family, self.out, self.jsonl, self.resume = family, out, jsonl, resume
+
+    def setup(self) -> None:
+        again = self.resume is not None and self.resume.rebuilt_from is not None and self.family.cls is Event
+        self.there = {(event.event_id, event.content_hash, event.revision) for event in read_files(self.out, EVENTS)} if again else set()
 
     def start_bundle(self) -> None:
         self.records: list[Any] = []
 
     def process(self, record: Any) -> None:
-        written(self.family.folder).inc()
-        self.records.append(record)
+        if not self._is_there(record):
+            written(self.family.folder).inc()
+            self.records.append(record)
 
     def finish_bundle(self) -> None:
         write_files(self.records, self.family, self.out, jsonl=self.jsonl)
         self.records = []
+
+    def _is_there(self, record: Any) -> bool:
+        if isinstance(record, Event):
+            return (record.event_id, record.content_hash, record.revision) in self.there
+        return self.resume is not None and self.resume.is_done(record)
 
 
 class WriteState(beam.PTransform[Any, Any]):

@@ -10,11 +10,12 @@ import apache_beam as beam
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
+from pipeline.payload import Payload
 from pipeline.spool import read_spool
 
 
 class ReadSpool(beam.PTransform[Any, Any]):
-    """PBegin -> bytes: the encoded RawItems of one spool file, each at its logical time."""
+    """PBegin -> Payload: the encoded RawItems of one spool file, each at its logical time."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -22,12 +23,12 @@ class ReadSpool(beam.PTransform[Any, Any]):
 
     def expand(self, begin: beam.pvalue.PBegin) -> Any:
         """One read; the file is local, as the runner is."""
-        return begin | beam.Create([self.file]) | "Read" >> beam.FlatMap(_read).with_output_types(bytes)
+        return begin | beam.Create([self.file]) | "Read" >> beam.FlatMap(_read).with_output_types(Payload)
 
 
 def _read(file: str) -> Iterator[Any]:
-    for time, _, payload in read_spool(Path(file)):
-        yield TimestampedValue(payload, Timestamp(micros=time))
+    for time, _, content in read_spool(Path(file)):
+        yield TimestampedValue(Payload(content), Timestamp(micros=time))
 
 
 class ReadState(beam.PTransform[Any, Any]):

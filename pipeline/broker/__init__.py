@@ -1,0 +1,1 @@
+"""A real Apache Kafka on loopback for laptops and tests, without Docker."""

@@ -1,0 +1,1 @@
+"""The commands of `dijla`, one file each."""

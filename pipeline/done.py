@@ -1,0 +1,83 @@
+"""What is done: payloads whose every consequence is in the sinks.
+
+A mark of each bundle that was read waits, behind the sinks, for the watermark: nothing that was read before it is then on its
+way any more. That holds on every runner, and where a bundle's end says nothing about the steps behind it (Prism), or is never
+told (Flink runs no bundle finalizers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from pipeline.fold import Cells, Element, Fold, Message, Write, micros
+from pipeline.fold_in_order import BatchByKey, FoldInOrder
+from pipeline.packing import pack, unpacker
+from pipeline.payload import Payload
+
+Done = dict[int, tuple[int, int]]
+"""Partition -> (next offset, when the record before it was appended, in microseconds)."""
+_unpack_mark = unpacker(tuple[int, int])
+
+
+class FoldMarks(Fold[None]):
+    """(partition, next offset) at the time of its append -> Done."""
+
+    def restore(self, cells: Cells) -> None:
+        """Marks leave nothing behind."""
+
+    def dump(self, memory: None) -> Mapping[int, bytes]:
+        """Nothing."""
+        return {}
+
+    def fold(self, memory: None, elements: Sequence[Element]) -> tuple[Sequence[Write], list[Done]]:
+        """The furthest mark of each partition."""
+        done: Done = {}
+        for appended, payload in elements:
+            partition, following = _unpack_mark(payload)
+            done[partition] = max((following, appended), done.get(partition, (0, 0)))
+        return (), [done] if done else []
+
+
+class AfterSinks(beam.PTransform[Any, Any]):
+    """(payloads, what each sink gives) -> Done, told to `tell` in the worker. `margin` is the longest that steps hold a payload."""
+
+    def __init__(self, tell: Callable[[Done], None], margin: timedelta) -> None:
+        super().__init__()
+        self.tell, self.margin = tell, margin
+
+    def expand(self, inputs: tuple[PCollection[Any], ...]) -> Any:
+        """Marks of the payloads, held back by the watermark of all."""
+        payloads, *written = inputs
+        marks = payloads | "LastOfBundle" >> beam.ParDo(_LastOfBundle()) | "SendMarks" >> BatchByKey(_route)
+        silent = [given | f"Silent{number}" >> beam.FlatMap(_nothing).with_output_types(Message) for number, given in enumerate(written)]
+        folded = (marks, *silent) | "WithSinks" >> beam.Flatten() | "FoldMarks" >> FoldInOrder(FoldMarks(), hold=self.margin)
+        return folded.outputs | "Tell" >> beam.Map(self.tell)
+
+
+class _LastOfBundle(beam.DoFn):
+    """The last payload of each partition in a bundle, and nothing of the others."""
+
+    def start_bundle(self) -> None:
+        self.last: dict[int, Any] = {}
+
+    def process(self, payload: Payload, timestamp: Any = beam.DoFn.TimestampParam) -> None:
+        if payload.kafka:
+            self.last[payload.kafka.partition] = WindowedValue(payload.kafka, timestamp, (GlobalWindow(),))
+
+    def finish_bundle(self) -> Iterable[Any]:
+        return list(self.last.values())
+
+
+def _route(position: Any) -> Iterator[tuple[int, Element]]:
+    yield 0, (micros(position.appended_at), pack((position.partition, position.offset + 1)))
+
+
+def _nothing(_: object) -> tuple[()]:
+    return ()

@@ -1,0 +1,65 @@
+"""How far a run has come, shared by the steps and the command that run in one process (Prism's loopback worker).
+
+In a worker of its own a run is unknown: then nothing is throttled or drained from here, as a runner of that kind does both.
+"""
+
+from __future__ import annotations
+
+from threading import Event
+from time import time
+
+
+class Progress:
+    """What has been read and what is done, by partition as (next offset, broker's time in microseconds); and whether to stop."""
+
+    def __init__(self, *, in_flight: int, margin: int) -> None:
+        self.stopping = Event()
+        self.failure: Exception | None = None
+        self.polled = time()
+        self._in_flight, self._margin = in_flight, margin
+        self._read: dict[int, tuple[int, int]] = {}
+        self._done: dict[int, tuple[int, int]] = {}
+
+    def began(self, partition: int, offset: int) -> None:
+        """Reading begins here."""
+        self._done[partition] = self._read[partition] = offset, 0
+
+    def read(self, partition: int, offset: int, appended: int) -> None:
+        """Everything before this offset has been handed to the runner."""
+        self.polled = time()
+        self._read[partition] = offset, appended
+
+    def done(self, partition: int, offset: int, appended: int) -> None:
+        """Everything before this offset is in the sinks."""
+        self._done[partition] = offset, appended
+
+    def full(self) -> bool:
+        """So much is in flight that reading should wait.
+
+        What the steps hold until the clock has moved on is not counted: `margin` microseconds, or they would wait for the reader
+        and the reader for them.
+        """
+        waiting = sum(offset - self._done.get(partition, (offset, 0))[0] for partition, (offset, _) in self._read.items())
+        if waiting <= self._in_flight:
+            return False
+        read = max(appended for _, appended in self._read.values())
+        done = max((appended for _, appended in self._done.values()), default=0)
+        return read - done > self._margin
+
+
+_RUNS: dict[str, Progress] = {}
+
+
+def begin(run: str, progress: Progress) -> None:
+    """Make a run known to the steps of this process."""
+    _RUNS[run] = progress
+
+
+def of(run: str) -> Progress | None:
+    """The progress of a run, None where its command is another process."""
+    return _RUNS.get(run)
+
+
+def end(run: str) -> None:
+    """Forget a run."""
+    _RUNS.pop(run, None)

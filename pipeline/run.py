@@ -1,0 +1,207 @@
+"""`dijla run`: the streaming pipeline from topic to topics, on a Beam runner, watched until it ends."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+from uuid import uuid4
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineResult, PipelineState
+
+from pipeline import progress
+from pipeline.build import Sink, Source, build
+from pipeline.committing import Committer
+from pipeline.config import Config
+from pipeline.done import AfterSinks
+from pipeline.failing import Failing
+from pipeline.monitor import Health
+from pipeline.prism import serving
+from pipeline.resume import Resume, resume
+from pipeline.settings import Settings
+from pipeline.sinks.avro_files import DEAD_LETTERS, EVENTS, REPORTS, WriteFiles
+from pipeline.sinks.both import Both
+from pipeline.sinks.kafka import Outlet, WriteTopics
+from pipeline.sources.kafka import KafkaSource, ReadKafka
+from pipeline.topic_positions import Start
+from schemas.errors import DijlaError, UsageError
+from schemas.kafka import clients
+from schemas.kafka.delivery import Delivery
+from schemas.kafka.envelope import Codec, SingleObject
+from schemas.kafka.schema_topic import publish
+from schemas.kafka.topics import Topics, problems, specs
+
+PRISM = "PrismRunner"
+HOLDS = 3
+"""Ticks that an element spends in the steps at most: two in deduplication, one in correlation."""
+_SWITCH_SECONDS = 0.0005
+_LOOK_SECONDS = 0.25
+_log = logging.getLogger(__name__)
+
+
+class RunFailed(DijlaError):  # noqa: N818 - it names what happened
+    """The pipeline ended by itself, or had to be stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run: where to begin, the sinks by name, the folder of the files, and the options that Beam gets."""
+
+    start: Start
+    sinks: Sequence[str]
+    out: Path | None
+    runner: str
+    beam_options: Sequence[str]
+
+
+def run(config: Config, plan: Plan, health: Health) -> None:
+    """Run until SIGTERM or SIGINT, then let everything read reach the sinks.
+
+    Raises UsageError, KafkaFailure where it cannot begin, RunFailed, and what the source raises when its topic is another.
+    """
+    if "avro" in plan.sinks and plan.out is None:
+        raise UsageError("--sink avro needs a folder: give --out")
+    topics = prepared(config, health)
+    durable = plan.runner != PRISM
+    begin = _begin(config, topics, plan.start)
+    name = uuid4().hex
+    margin = _margin(config, plan)
+    here = progress.Progress(in_flight=config.run.in_flight, margin=3 * margin // timedelta(microseconds=1))
+    if not durable:
+        progress.begin(name, here)
+        sys.setswitchinterval(_SWITCH_SECONDS)  # the worker's threads wait for each other's answers; 5 ms a turn is most of the latency
+    with serving(plan.beam_options) if not durable else _nothing(plan.beam_options) as options:
+        pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={'PortableRunner' if not durable else plan.runner}", "--streaming", *options]))
+        _assemble(pipeline, config, plan, topics, begin, name, margin)
+        result = pipeline.run()
+        try:
+            _watch(result, here, health, Failing(config.run.max_failing, config.run.max_failing_items), config.run.drain_timeout)
+        finally:
+            progress.end(name)
+
+
+@contextmanager
+def _nothing(options: Sequence[str]) -> Iterator[Sequence[str]]:
+    yield options
+
+
+def prepared(config: Config, health: Health) -> Topics:
+    """The topics, checked, with the schemas published. Raises UsageError naming everything that is missing or wrong, KafkaFailure."""
+    with clients.admin(config.kafka) as admin:
+        health.ready("broker")
+        if wrong := problems(admin, specs(config.topics)):
+            raise UsageError("the topics are not as they must be:\n  " + "\n  ".join(wrong))
+    topics = Topics.of(config.topics)
+    delivery = Delivery(config.kafka)
+    publish(delivery, topics.schemas)
+    delivery.close()
+    health.ready("topics")
+    return topics
+
+
+def _begin(config: Config, topics: Topics, start: Start) -> Resume:
+    rewind = config.run.rewind or max(config.pipeline.dedupe_ttl, config.pipeline.incident_ttl)
+    with clients.consumer(config.kafka, group_id=config.run.group) as consumer:
+        begin = resume(consumer, topics.raw, start, rewind)
+    _log.info("where the run begins", extra={"topic": topics.raw, "read": dict(begin.read), "done": dict(begin.done)})
+    return begin
+
+
+def _margin(config: Config, plan: Plan) -> timedelta:
+    """The longest, on the broker's clock, that a payload stays in the steps and the sinks."""
+    files = 2 * config.run.file_every if "avro" in plan.sinks else timedelta()
+    return HOLDS * config.run.hold + files
+
+
+def _assemble(p: beam.Pipeline, config: Config, plan: Plan, topics: Topics, begin: Resume, name: str, margin: timedelta) -> None:
+    settings = config.run
+    source = KafkaSource(config.kafka, topics.raw, begin.read, splits=settings.splits, run=name)
+    read = ReadKafka(source, poll=settings.poll, bundle=settings.bundle, bundle_records=settings.bundle_records)
+    done = AfterSinks(Committer(config.kafka, topics.raw, settings.group, name, begin.done), margin)
+    outlet = Outlet(config.kafka, topics, _codec(config), begin, settings.delivery_deadline)
+
+    def sink(family: Any) -> Any:
+        ways: dict[str, Any] = {}
+        if "kafka" in plan.sinks:
+            ways["Topics"] = WriteTopics(family.folder, outlet)
+        if plan.out is not None and "avro" in plan.sinks:
+            ways["Files"] = WriteFiles(family, plan.out, every=settings.file_every, resume=begin)
+        return Both(ways)
+
+    build(p, Source(read, done=done), Sink(sink(REPORTS), sink(EVENTS)), sink(DEAD_LETTERS), _stages(config, plan))
+
+
+def _stages(config: Config, plan: Plan) -> Settings:
+    """The settings of the stages; on Prism one shard, unless somebody chose: each costs it as much as all, in one process."""
+    alone = plan.runner == PRISM and "shards" not in config.pipeline.model_fields_set
+    return config.pipeline.model_copy(update={"hold": config.run.hold, **({"shards": 1} if alone else {})})
+
+
+def _codec(config: Config) -> Callable[[], Codec]:
+    return partial(SingleObject)
+
+
+def _watch(result: PipelineResult, here: progress.Progress, health: Health, failing: Failing, drain: timedelta) -> None:
+    """Look after a running job until it is over."""
+    with _signals(here):
+        stopped: float | None = None
+        health.ready("job")
+        while not PipelineState.is_terminal(result.state):
+            health.beat()
+            if here.failure and not here.stopping.is_set():
+                break
+            if not here.failure and (reason := failing.judge(monotonic())):
+                here.failure = RunFailed(reason)
+                here.stopping.set()
+            if here.stopping.is_set():
+                stopped = stopped or monotonic()
+                health.not_ready("job", "stopping")
+                if monotonic() - stopped > drain.total_seconds():
+                    here.failure = here.failure or RunFailed(
+                        f"not everything read was in the sinks {drain.total_seconds():g} s after the signal: nothing is lost, what was not done is read again"
+                    )
+                    break
+            sleep(_LOOK_SECONDS)
+    if here.failure:
+        if not PipelineState.is_terminal(result.state):
+            result.cancel()
+        raise here.failure
+    if result.state != PipelineState.DONE:
+        raise RunFailed(f"the job ended as {result.state}: {_reason(result)}")
+
+
+def _reason(result: PipelineResult) -> str:
+    try:
+        result.wait_until_finish()
+    except RuntimeError as error:
+        return str(error)
+    return "the runner gave no reason"
+
+
+@contextmanager
+def _signals(here: progress.Progress) -> Iterator[None]:
+    """SIGTERM and SIGINT: read no more, finish what was read; a second one ends the process as usual."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def stop(number: int, _: object) -> None:
+        _log.info("stopping: what was read is brought to an end", extra={"signal": signal.Signals(number).name})
+        here.stopping.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

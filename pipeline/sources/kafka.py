@@ -1,0 +1,267 @@
+"""The raw topic as an unbounded source: `splits` readers, each of the partitions p with p % splits == i.
+
+Beam splits a source once, at the start; so a partition added later already has its reader. A checkpoint is the topic's id and
+the next offset of each partition.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import monotonic, time
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.coders import Coder, PickleCoder
+from apache_beam.io.unbounded_source import CheckpointMark, ReadFromUnboundedSource, UnboundedReader, UnboundedSource
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
+from kafka import TopicPartition
+from kafka.errors import OffsetOutOfRangeError
+
+from pipeline import metrics, progress
+from pipeline.payload import Payload
+from pipeline.sources.watermark import Watermark
+from schemas.kafka import clients
+from schemas.kafka.failures import KafkaFailure
+from schemas.kafka.settings import KafkaSettings
+from schemas.records import KafkaPosition
+
+REFRESH_SECONDS = 5.0
+"""How often the topic's partitions and its id are looked at."""
+POLL_MS = 10
+BATCH_RECORDS = 500
+_log = logging.getLogger(__name__)
+
+
+class TopicRecreated(KafkaFailure):
+    """The raw topic is another one than before, or shorter: offsets no longer mean what they did."""
+
+
+@dataclass(frozen=True)
+class Mark(CheckpointMark):
+    """Where a reader stands: the topic's id and the next offset of each of its partitions."""
+
+    topic_id: str
+    offsets: Mapping[int, int]
+
+
+class MarkCoder(Coder):
+    """A mark as JSON, its partitions in order: equal marks give equal bytes, by which a parked reader is found again."""
+
+    def encode(self, value: Mark) -> bytes:
+        """Bytes of a mark."""
+        return json.dumps([value.topic_id, sorted(value.offsets.items())]).encode()
+
+    def decode(self, encoded: bytes) -> Mark:
+        """The mark of bytes."""
+        topic_id, offsets = json.loads(encoded)
+        return Mark(topic_id, dict(offsets))
+
+    def is_deterministic(self) -> bool:
+        """Always."""
+        return True
+
+
+class KafkaSource(UnboundedSource):
+    """A topic. `starts` are the offsets to begin at; a partition without one (added later) begins at its first record."""
+
+    def __init__(self, settings: KafkaSettings, topic: str, starts: Mapping[int, int], *, splits: int, run: str, index: int | None = None) -> None:
+        self.settings, self.topic, self.starts = settings, topic, dict(starts)
+        self.splits, self.run, self.index = splits, run, index
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Plain values in a fixed order: the runner finds a parked reader by these bytes.
+        return _source, (self.settings, self.topic, sorted(self.starts.items()), self.splits, self.run, self.index)
+
+    def split(self, desired_num_splits: int, options: object = None) -> list[KafkaSource]:
+        """One source for each split, whatever the runner would like: the number is part of the job."""
+        return [KafkaSource(self.settings, self.topic, self.starts, splits=self.splits, run=self.run, index=index) for index in range(self.splits)]
+
+    def create_reader(self, options: object, checkpoint_mark: CheckpointMark | None) -> UnboundedReader:
+        """A reader that begins at the mark, else at the starts."""
+        return _Reader(self, checkpoint_mark if isinstance(checkpoint_mark, Mark) else None)
+
+    def get_checkpoint_mark_coder(self) -> Coder:
+        """JSON."""
+        return MarkCoder()
+
+    def default_output_coder(self) -> Coder:
+        """Batches never leave the step that reads them."""
+        return PickleCoder()
+
+    def owns(self, partition: int) -> bool:
+        """Whether this split reads the partition."""
+        return partition % self.splits == (self.index or 0)
+
+
+def _source(settings: KafkaSettings, topic: str, starts: Sequence[tuple[int, int]], splits: int, run: str, index: int | None) -> KafkaSource:
+    return KafkaSource(settings, topic, dict(starts), splits=splits, run=run, index=index)
+
+
+class _Reader(UnboundedReader):
+    """Polls the partitions of one split; one element is what a poll gave, in the order of each partition."""
+
+    def __init__(self, source: KafkaSource, mark: Mark | None) -> None:
+        self._source = source
+        self._offsets = dict(mark.offsets if mark else source.starts)
+        self._topic_id = mark.topic_id if mark else ""
+        self._watermark = Watermark()
+        self._batch: list[tuple[int, Payload]] = []
+        self._refreshed = 0.0
+        self._progress = progress.of(source.run)
+        # Without a group the consumer cannot be rebalanced away; offsets are kept by the runner, and committed behind the sinks.
+        self._consumer = clients.consumer(
+            source.settings, auto_offset_reset="none", max_poll_records=BATCH_RECORDS, metadata_max_age_ms=int(REFRESH_SECONDS * 1000)
+        )
+
+    def start(self) -> bool:
+        """Take the partitions of this split."""
+        return self.advance()
+
+    def advance(self) -> bool:
+        """Poll once, for at most 10 ms; False where nothing has come, where too much is in flight, and where the run stops."""
+        if monotonic() - self._refreshed > REFRESH_SECONDS:
+            self._refresh()
+        if self._progress:
+            self._progress.polled = time()
+            if self._progress.stopping.is_set() or self._progress.full():
+                return False
+        self._batch = self._polled()
+        return bool(self._batch)
+
+    def get_current(self) -> list[tuple[int, Payload]]:
+        """(microseconds, payload) of each record of the poll."""
+        return self._batch
+
+    def get_current_timestamp(self) -> Timestamp:
+        """The earliest of them."""
+        return Timestamp(micros=min(appended for appended, _ in self._batch))
+
+    def get_watermark(self) -> Timestamp:
+        """The broker's time up to which this split has read; the end of time when the run stops, so that everything is let go."""
+        if self._progress and self._progress.stopping.is_set():
+            return MAX_TIMESTAMP
+        waiting = [partition for partition in self._offsets if self._lag(partition) != 0]
+        reached = self._watermark.reach(waiting, _now())
+        metrics.watermark(self._source.index or 0, datetime.fromtimestamp(reached / 1e6, UTC))
+        return Timestamp(micros=reached)
+
+    def get_checkpoint_mark(self) -> Mark:
+        """The next offsets."""
+        return Mark(self._topic_id, dict(self._offsets))
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
+
+    def _polled(self) -> list[tuple[int, Payload]]:
+        try:
+            found = self._consumer.poll(timeout_ms=POLL_MS)
+        except OffsetOutOfRangeError as error:
+            self._out_of_range(error)
+            return []
+        batch: list[tuple[int, Payload]] = []
+        for partition, records in found.items():
+            self._took(partition.partition, records)
+            batch += [(record.timestamp * 1000, _payload(record)) for record in records]
+        return batch
+
+    def _took(self, partition: int, records: Sequence[Any]) -> None:
+        following, appended = records[-1].offset + 1, records[-1].timestamp * 1000
+        self._offsets[partition] = following
+        self._watermark.seen(partition, appended, _now())
+        if self._progress:
+            self._progress.read(partition, following, appended)
+        metrics.ITEMS_READ.labels(partition).inc(len(records))
+        metrics.BYTES_READ.labels(partition).inc(sum(len(record.value or b"") for record in records))
+        metrics.LAG.labels(partition).set(self._lag(partition) or 0)
+
+    def _lag(self, partition: int) -> int | None:
+        """Records behind the next one, None where the broker has not said yet."""
+        end = self._consumer.highwater(self._at(partition))
+        return None if end is None else max(0, end - self._offsets[partition])
+
+    def _at(self, partition: int) -> TopicPartition:
+        return TopicPartition(self._source.topic, partition)
+
+    def _refresh(self) -> None:
+        """Take partitions that are new, and see that the topic is still the same one."""
+        self._refreshed = monotonic()
+        topic = self._source.topic
+        present = self._consumer.partitions_for_topic(topic)
+        if not present:
+            _log.error("the raw topic is not there: nothing is read until it is, and offsets stay as they are", extra={"topic": topic})
+            return
+        self._check_id(str(self._consumer._cluster.topic_id(topic) or ""))
+        mine = {partition for partition in present if self._source.owns(partition)}
+        new = mine - {at.partition for at in self._consumer.assignment()}
+        if not new:
+            return
+        self._consumer.assign([self._at(partition) for partition in sorted(mine)])
+        begins = self._consumer.beginning_offsets([self._at(partition) for partition in new - self._offsets.keys()])
+        self._offsets = {partition: self._offsets[partition] if partition in self._offsets else begins[self._at(partition)] for partition in sorted(mine)}
+        for partition in mine:
+            self._consumer.seek(self._at(partition), self._offsets[partition])
+            if self._progress:
+                self._progress.began(partition, self._offsets[partition])
+        _log.info("reading partitions", extra={"topic": topic, "partitions": sorted(mine)})
+
+    def _check_id(self, topic_id: str) -> None:
+        if self._topic_id and topic_id and topic_id != self._topic_id:
+            self._fail(f"{self._source.topic} was deleted and made again (id {self._topic_id} became {topic_id})")
+        self._topic_id = topic_id or self._topic_id
+
+    def _out_of_range(self, error: OffsetOutOfRangeError) -> None:
+        """Retention overtook us: go on at what is left, and say what is gone. Behind the end: this is not the topic we knew."""
+        for at, offset in error.args[0].items():
+            first, end = self._consumer.beginning_offsets([at])[at], self._consumer.end_offsets([at])[at]
+            if offset > end:
+                self._fail(
+                    f"{at.topic}, partition {at.partition}, ends at offset {end}, but was read to {offset}: it was made again, or lost records"
+                )
+            if offset < first:
+                metrics.LOST.labels(at.partition).inc(first - offset)
+                _log.error("retention removed records that were not read", extra={"topic": at.topic, "partition": at.partition, "from": offset, "to": first})
+                self._offsets[at.partition] = first
+                self._consumer.seek(at, first)
+
+    def _fail(self, what: str) -> None:
+        failure = TopicRecreated(f"{what}: check what it holds, then start again with --from earliest, or --from a time")
+        if self._progress:
+            self._progress.failure = failure
+        raise failure
+
+
+def _payload(record: Any) -> Payload:
+    appended = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    return Payload(record.value or b"", KafkaPosition(topic=record.topic, partition=record.partition, offset=record.offset, appended_at=appended))
+
+
+def _now() -> int:
+    return int(time() * 1e6)
+
+
+class ReadKafka(beam.PTransform[Any, Any]):
+    """PBegin -> Payload: the records of a topic, each at the broker's time."""
+
+    def __init__(self, source: KafkaSource, *, poll: timedelta, bundle: timedelta, bundle_records: int) -> None:
+        super().__init__()
+        self.source, self.poll, self.bundle, self.bundle_records = source, poll, bundle, bundle_records
+
+    def expand(self, begin: beam.pvalue.PBegin) -> Any:
+        """Batches, and the records of each."""
+        batches = begin | "Poll" >> ReadFromUnboundedSource(
+            self.source,
+            poll_interval=self.poll.total_seconds(),
+            max_records_per_bundle=max(1, self.bundle_records // BATCH_RECORDS),
+            max_read_time_seconds=self.bundle.total_seconds(),
+        )
+        return batches | "Records" >> beam.FlatMap(_records).with_output_types(Payload)
+
+
+def _records(batch: Sequence[tuple[int, Payload]]) -> Iterator[Any]:
+    return (TimestampedValue(payload, Timestamp(micros=appended)) for appended, payload in batch)

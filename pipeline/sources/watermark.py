@@ -1,0 +1,36 @@
+"""How far a reader of several partitions has come, on the broker's clock. Never on a date that a feed claims."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection
+
+SLACK = 100_000
+"""Microseconds that a partition without news stays behind the broker's clock: what is on its way may carry an earlier time."""
+_SAMPLES = 1_000
+
+
+class Watermark:
+    """The time up to which everything appended has been read; all times in microseconds.
+
+    A partition with more to read is as far as its last record. One read to its end is as far as the broker's clock, so that it
+    does not hold back the others (beam#20908). The broker's clock is ours less the smallest delay seen lately: a broker whose
+    clock is behind ours by a minute is not thought to be a minute idle.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[int, int] = {}
+        self._delays: deque[int] = deque(maxlen=_SAMPLES)
+        self._reached = 0
+
+    def seen(self, partition: int, appended: int, now: int) -> None:
+        """The last record of a poll was appended at that time, and read now."""
+        self._last[partition] = max(appended, self._last.get(partition, 0))
+        self._delays.append(now - appended)
+
+    def reach(self, waiting: Collection[int], now: int) -> int:
+        """The watermark, given the partitions that have more to read; it never goes back."""
+        behind = min(self._delays, default=0)
+        reached = min((self._last.get(partition, 0) for partition in waiting), default=now - behind - SLACK)
+        self._reached = max(self._reached, reached)
+        return self._reached
