@@ -20,7 +20,7 @@ replay: $(INSTALLED)  ## install, replay seeds/, show the events
 	if [ $$status -eq 3 ]; then echo "(exit status 3: the samples hold broken records on purpose, see out/dead-letters)"; exit 0; fi; exit $$status
 
 test: $(INSTALLED)  ## install, pass the tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: $(INSTALLED)  ## ruff, mypy --strict, import directions
 	$(BIN)/ruff check .

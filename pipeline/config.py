@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from pipeline.settings import RunSettings, Settings
 from schemas.errors import UsageError
+from schemas.kafka.registry import RegistrySettings
 from schemas.kafka.settings import KafkaSettings, TopicSettings
 
 Key = tuple[str, ...]
@@ -37,6 +38,7 @@ class Config(BaseModel):
     topics: TopicSettings = TopicSettings()
     pipeline: Settings = Settings()
     run: RunSettings = RunSettings()
+    schema_registry: RegistrySettings | None = None
 
 
 class _Source(NamedTuple):
@@ -103,8 +105,8 @@ def environment_name(key: Key) -> str:
 
 
 def flag_name(key: Key) -> str:
-    """`--bootstrap-servers`: without its section."""
-    return "--" + key[-1].replace("_", "-")
+    """`--bootstrap-servers`: without its section; a URL is called by it: `--schema-registry`."""
+    return "--" + key[-2 if key[-1] == "url" else -1].replace("_", "-")
 
 
 def _of_file(file: Path) -> dict[Key, _Given]:

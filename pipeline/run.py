@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,8 +38,10 @@ from schemas.errors import DijlaError, UsageError
 from schemas.kafka import clients
 from schemas.kafka.delivery import Delivery
 from schemas.kafka.envelope import Codec, SingleObject
+from schemas.kafka.registry import Confluent, Registry, RegistrySettings
 from schemas.kafka.schema_topic import publish
 from schemas.kafka.topics import Topics, problems, specs
+from schemas.records import DeadLetter, Event, Report
 
 PRISM = "PrismRunner"
 HOLDS = 3
@@ -96,12 +98,20 @@ def _nothing(options: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def prepared(config: Config, health: Health) -> Topics:
-    """The topics, checked, with the schemas published. Raises UsageError naming everything that is missing or wrong, KafkaFailure."""
+    """The topics, checked, with the schemas published, and registered where there is a registry.
+
+    Raises UsageError naming everything that is missing or wrong, KafkaFailure, RegistryFailure.
+    """
     with clients.admin(config.kafka) as admin:
         health.ready("broker")
         if wrong := problems(admin, specs(config.topics)):
             raise UsageError("the topics are not as they must be:\n  " + "\n  ".join(wrong))
     topics = Topics.of(config.topics)
+    if config.schema_registry:
+        registry = Registry(config.schema_registry)
+        for cls, topic in ((Report, topics.reports), (Event, topics.events), (Event, topics.events_latest), (DeadLetter, topics.dead_letters)):
+            registry.id_of(cls, topic)
+        registry.close()
     delivery = Delivery(config.kafka)
     publish(delivery, topics.schemas)
     delivery.close()
@@ -128,7 +138,7 @@ def _assemble(p: beam.Pipeline, config: Config, plan: Plan, topics: Topics, begi
     source = KafkaSource(config.kafka, topics.raw, begin.read, splits=settings.splits, run=name)
     read = ReadKafka(source, poll=settings.poll, bundle=settings.bundle, bundle_records=settings.bundle_records)
     done = AfterSinks(Committer(config.kafka, topics.raw, settings.group, name, begin.done), margin)
-    outlet = Outlet(config.kafka, topics, _codec(config), begin, settings.delivery_deadline)
+    outlet = Outlet(config.kafka, topics, partial(codec, config.schema_registry), begin, settings.delivery_deadline)
 
     def sink(family: Any) -> Any:
         ways: dict[str, Any] = {}
@@ -147,8 +157,9 @@ def _stages(config: Config, plan: Plan) -> Settings:
     return config.pipeline.model_copy(update={"hold": config.run.hold, **({"shards": 1} if alone else {})})
 
 
-def _codec(config: Config) -> Callable[[], Codec]:
-    return partial(SingleObject)
+def codec(registry: RegistrySettings | None) -> Codec:
+    """How records are written: with a registry in the Confluent wire format, else in single-object encoding."""
+    return Confluent(Registry(registry)) if registry else SingleObject()
 
 
 def _watch(result: PipelineResult, here: progress.Progress, health: Health, failing: Failing, drain: timedelta) -> None:

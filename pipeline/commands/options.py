@@ -40,7 +40,7 @@ kafka_options = config_options("kafka.bootstrap_servers")
 def _flag(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     key = tuple(name.split("."))
     field = dict(settings())[key]
-    shown = "" if field.default is None else f"  [default: {field.default}]"
+    shown = "" if field.default is None or field.is_required() else f"  [default: {field.default}]"
     return click.option(flag_name(key), variable(name), metavar=_metavar(key), help=f"{field.description}{shown}")
 
 
@@ -50,4 +50,4 @@ def variable(name: str) -> str:
 
 
 def _metavar(key: tuple[str, ...]) -> str:
-    return "HOST:PORT" if key[-1].endswith("servers") else "VALUE"
+    return "HOST:PORT" if key[-1].endswith("servers") else "URL" if key[-1] == "url" else "VALUE"

@@ -17,7 +17,7 @@ _BEATS = timedelta(seconds=30)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@config_options("kafka.bootstrap_servers", "run.group")
+@config_options("kafka.bootstrap_servers", "run.group", "schema_registry.url")
 @click.option("--runner", default="PrismRunner", show_default=True, help="Beam's runner. Prism, for one machine, is fetched or built where it is not here.")
 @click.option("--from", "start", default="group", show_default=True, help="group, earliest, latest or a time: where the raw topic is read from.")
 @click.option("--sink", "sinks", default="kafka", show_default=True, help="kafka, avro, or both: kafka,avro.")

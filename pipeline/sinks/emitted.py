@@ -51,8 +51,9 @@ class Emitted:
             behind = {at for at in behind if self._advance(consumer, at) < ends[at]}
 
     def _advance(self, consumer: KafkaConsumer, at: TopicPartition) -> int:
-        self._next[at] = int(consumer.position(at))
-        return self._next[at]
+        position: int = consumer.position(at)
+        self._next[at] = position
+        return position
 
     def _take(self, key: bytes, headers: dict[str, bytes]) -> None:
         if CE_ID in headers:

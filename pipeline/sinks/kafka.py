@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import sleep
-from typing import Any
+from typing import Any, TypeVar
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
+from kafka.errors import KafkaError
 
 from pipeline import metrics
 from pipeline.dead_letter import dead_letter
@@ -23,13 +24,15 @@ from pipeline.resume import Resume
 from pipeline.sinks.emitted import Emitted
 from schemas.kafka.delivery import Delivery, Message, Refusal, Refused, Undelivered
 from schemas.kafka.envelope import Codec, dead_letter_message, event_message, report_message
-from schemas.kafka.failures import KafkaFailure
+from schemas.kafka.failures import BrokerUnreachable, KafkaFailure
+from schemas.kafka.registry import RegistryUnreachable
 from schemas.kafka.settings import KafkaSettings
 from schemas.kafka.topics import Topics
 from schemas.records import DeadLetter, Event, Report
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
+AnswerT = TypeVar("AnswerT")
 Written = Report | Event | DeadLetter
 
 
@@ -65,8 +68,9 @@ class _WriteTopics(beam.DoFn):
     def setup(self) -> None:
         outlet, resume = self.outlet, self.outlet.resume
         since = resume.rebuilt_from if self.kind == "events" else resume.done_at
-        names = {"reports": ("reports",), "events": ("events", "events_latest"), "dead-letters": ("dead_letters",)}[self.kind]
-        self.emitted = {topic: Emitted(outlet.settings, topic, since) for topic in (getattr(outlet.topics, name) for name in names)}
+        topics = {"reports": ("reports",), "events": ("events", "events_latest"), "dead-letters": ("dead_letters",)}[self.kind]
+        names = [getattr(outlet.topics, topic) for topic in topics]
+        self.emitted = self._reaching(lambda: {topic: Emitted(outlet.settings, topic, since) for topic in names})
         self.codec = outlet.codec()
         self.delivery = Delivery(outlet.settings, deadline=outlet.deadline)
         metrics.sending(self.delivery)
@@ -79,7 +83,8 @@ class _WriteTopics(beam.DoFn):
 
     def finish_bundle(self) -> None:
         fresh = [record for record in self.records if isinstance(record, Event) or not self.outlet.resume.is_done(record)]
-        messages = [message for record in fresh for message in self._messages(record) if not self.emitted[message.topic].holds(message)]
+        messages = self._reaching(lambda: [message for record in fresh for message in self._messages(record)])
+        messages = [message for message in messages if not self.emitted[message.topic].holds(message)]
         with metrics.FLUSH.labels(self.kind, "kafka").time():
             self._deliver(messages)
         metrics.written(self.kind, "kafka").inc(len(fresh))
@@ -122,16 +127,20 @@ class _WriteTopics(beam.DoFn):
             messages = [*(message for message in messages if message not in refused), *map(self._refused, refusals)]
 
     def _missing(self, messages: Sequence[Message]) -> Sequence[Message]:
-        """Those that their topic does not hold; waits until the broker can say."""
+        """Those that their topic does not hold."""
+        sleep(_RETRY_SECONDS)
+        for emitted in self.emitted.values():
+            self._reaching(emitted.refresh)
+        return [message for message in messages if message.topic not in self.emitted or not self.emitted[message.topic].holds(message)]
+
+    def _reaching(self, ask: Callable[[], AnswerT]) -> AnswerT:
+        """What the broker, or the schema registry, answers; waits until it does."""
         while True:
-            sleep(_RETRY_SECONDS)
             try:
-                for emitted in self.emitted.values():
-                    emitted.refresh()
-            except KafkaFailure as error:
-                _log.error("no connection to the broker: trying again", extra={"kind": self.kind, "cause": str(error)})
-                continue
-            return [message for message in messages if message.topic not in self.emitted or not self.emitted[message.topic].holds(message)]
+                return ask()
+            except (BrokerUnreachable, RegistryUnreachable, KafkaError) as error:
+                _log.error("no answer: trying again", extra={"kind": self.kind, "cause": str(error)})
+                sleep(_RETRY_SECONDS)
 
     def _refused(self, refusal: Refusal) -> Message:
         """The dead letter of a message that no broker will take."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic, time
@@ -19,14 +19,14 @@ from apache_beam.coders import Coder, PickleCoder
 from apache_beam.io.unbounded_source import CheckpointMark, ReadFromUnboundedSource, UnboundedReader, UnboundedSource
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
-from kafka import TopicPartition
-from kafka.errors import OffsetOutOfRangeError
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from pipeline import metrics, progress
 from pipeline.payload import Payload
 from pipeline.sources.watermark import Watermark
 from schemas.kafka import clients
-from schemas.kafka.failures import KafkaFailure
+from schemas.kafka.failures import BrokerUnreachable, KafkaFailure
 from schemas.kafka.settings import KafkaSettings
 from schemas.records import KafkaPosition
 
@@ -113,10 +113,7 @@ class _Reader(UnboundedReader):
         self._batch: list[tuple[int, Payload]] = []
         self._refreshed = 0.0
         self._progress = progress.of(source.run)
-        # Without a group the consumer cannot be rebalanced away; offsets are kept by the runner, and committed behind the sinks.
-        self._consumer = clients.consumer(
-            source.settings, auto_offset_reset="none", max_poll_records=BATCH_RECORDS, metadata_max_age_ms=int(REFRESH_SECONDS * 1000)
-        )
+        self._consumer: KafkaConsumer | None = None
 
     def start(self) -> bool:
         """Take the partitions of this split."""
@@ -124,13 +121,16 @@ class _Reader(UnboundedReader):
 
     def advance(self) -> bool:
         """Poll once, for at most 10 ms; False where nothing has come, where too much is in flight, and where the run stops."""
-        if monotonic() - self._refreshed > REFRESH_SECONDS:
-            self._refresh()
-        if self._progress:
-            self._progress.polled = time()
-            if self._progress.stopping.is_set() or self._progress.full():
-                return False
-        self._batch = self._polled()
+        if self._progress and (self._progress.stopping.is_set() or self._progress.full()):
+            return False
+        try:
+            consumer = self._connected()
+            if monotonic() - self._refreshed > REFRESH_SECONDS:
+                self._refresh(consumer)
+            self._batch = self._polled(consumer)
+        except (BrokerUnreachable, KafkaError) as error:
+            _log.error("nothing can be read: trying again", extra={"topic": self._source.topic, "cause": str(error)})
+            return False
         return bool(self._batch)
 
     def get_current(self) -> list[tuple[int, Payload]]:
@@ -156,14 +156,26 @@ class _Reader(UnboundedReader):
 
     def close(self) -> None:
         """Leave the broker."""
-        self._consumer.close()
+        if self._consumer:
+            self._consumer.close()
 
-    def _polled(self) -> list[tuple[int, Payload]]:
+    def _connected(self) -> KafkaConsumer:
+        """Without a group the consumer cannot be rebalanced away; offsets are kept by the runner, and committed behind the sinks."""
+        if self._consumer is None:
+            self._consumer = clients.consumer(
+                self._source.settings, auto_offset_reset="none", max_poll_records=BATCH_RECORDS, metadata_max_age_ms=int(REFRESH_SECONDS * 1000)
+            )
+        return self._consumer
+
+    def _polled(self, consumer: KafkaConsumer) -> list[tuple[int, Payload]]:
         try:
-            found = self._consumer.poll(timeout_ms=POLL_MS)
+            found = consumer.poll(timeout_ms=POLL_MS)
         except OffsetOutOfRangeError as error:
-            self._out_of_range(error)
+            self._out_of_range(consumer, error)
             return []
+        except LogTruncationError:
+            self._check_id(consumer)
+            raise self._failed(f"{self._source.topic} lost records that were read before") from None
         batch: list[tuple[int, Payload]] = []
         for partition, records in found.items():
             self._took(partition.partition, records)
@@ -182,58 +194,61 @@ class _Reader(UnboundedReader):
 
     def _lag(self, partition: int) -> int | None:
         """Records behind the next one, None where the broker has not said yet."""
-        end = self._consumer.highwater(self._at(partition))
+        end = self._consumer.highwater(self._at(partition)) if self._consumer and self._refreshed else None
         return None if end is None else max(0, end - self._offsets[partition])
 
     def _at(self, partition: int) -> TopicPartition:
         return TopicPartition(self._source.topic, partition)
 
-    def _refresh(self) -> None:
+    def _refresh(self, consumer: KafkaConsumer) -> None:
         """Take partitions that are new, and see that the topic is still the same one."""
-        self._refreshed = monotonic()
         topic = self._source.topic
-        present = self._consumer.partitions_for_topic(topic)
+        present = consumer.partitions_for_topic(topic)
         if not present:
             _log.error("the raw topic is not there: nothing is read until it is, and offsets stay as they are", extra={"topic": topic})
             return
-        self._check_id(str(self._consumer._cluster.topic_id(topic) or ""))
+        self._check_id(consumer)
         mine = {partition for partition in present if self._source.owns(partition)}
-        new = mine - {at.partition for at in self._consumer.assignment()}
-        if not new:
-            return
-        self._consumer.assign([self._at(partition) for partition in sorted(mine)])
-        begins = self._consumer.beginning_offsets([self._at(partition) for partition in new - self._offsets.keys()])
-        self._offsets = {partition: self._offsets[partition] if partition in self._offsets else begins[self._at(partition)] for partition in sorted(mine)}
-        for partition in mine:
-            self._consumer.seek(self._at(partition), self._offsets[partition])
-            if self._progress:
-                self._progress.began(partition, self._offsets[partition])
-        _log.info("reading partitions", extra={"topic": topic, "partitions": sorted(mine)})
+        if new := mine - {at.partition for at in consumer.assignment()}:
+            self._take(consumer, mine, new)
+        self._refreshed = monotonic()
 
-    def _check_id(self, topic_id: str) -> None:
+    def _take(self, consumer: KafkaConsumer, mine: Set[int], new: Set[int]) -> None:
+        begins = consumer.beginning_offsets([self._at(partition) for partition in new - self._offsets.keys()])
+        known = {partition: self._offsets[partition] for partition in mine & self._offsets.keys()}
+        self._offsets = known | {at.partition: begin for at, begin in begins.items()}
+        consumer.assign([self._at(partition) for partition in sorted(mine)])
+        for partition, offset in self._offsets.items():
+            consumer.seek(self._at(partition), offset)
+            if self._progress and partition in new:
+                self._progress.began(partition, offset)
+        _log.info("reading partitions", extra={"topic": self._source.topic, "partitions": sorted(mine)})
+
+    def _check_id(self, consumer: KafkaConsumer) -> None:
+        # kafka-python knows the id, and gives no other way to it.
+        topic_id = str(consumer._cluster.topic_id(self._source.topic) or "")
         if self._topic_id and topic_id and topic_id != self._topic_id:
-            self._fail(f"{self._source.topic} was deleted and made again (id {self._topic_id} became {topic_id})")
+            raise self._failed(f"{self._source.topic} was deleted and made again (id {self._topic_id} became {topic_id})")
         self._topic_id = topic_id or self._topic_id
 
-    def _out_of_range(self, error: OffsetOutOfRangeError) -> None:
+    def _out_of_range(self, consumer: KafkaConsumer, error: OffsetOutOfRangeError) -> None:
         """Retention overtook us: go on at what is left, and say what is gone. Behind the end: this is not the topic we knew."""
         for at, offset in error.args[0].items():
-            first, end = self._consumer.beginning_offsets([at])[at], self._consumer.end_offsets([at])[at]
+            first, end = consumer.beginning_offsets([at])[at], consumer.end_offsets([at])[at]
             if offset > end:
-                self._fail(
-                    f"{at.topic}, partition {at.partition}, ends at offset {end}, but was read to {offset}: it was made again, or lost records"
-                )
+                self._check_id(consumer)
+                raise self._failed(f"{at.topic}, partition {at.partition}, ends at offset {end}, but was read to {offset}: it was made again, or lost records")
             if offset < first:
                 metrics.LOST.labels(at.partition).inc(first - offset)
                 _log.error("retention removed records that were not read", extra={"topic": at.topic, "partition": at.partition, "from": offset, "to": first})
                 self._offsets[at.partition] = first
-                self._consumer.seek(at, first)
+                consumer.seek(at, first)
 
-    def _fail(self, what: str) -> None:
+    def _failed(self, what: str) -> TopicRecreated:
         failure = TopicRecreated(f"{what}: check what it holds, then start again with --from earliest, or --from a time")
         if self._progress:
             self._progress.failure = failure
-        raise failure
+        return failure
 
 
 def _payload(record: Any) -> Payload:

@@ -110,14 +110,14 @@ class Delivery:
     """Sends messages; `flush` says what became of them.
 
     For one thread; connects at the first send. A message that is not acknowledged within `deadline` of its send is undelivered.
-    `in_flight_bytes` bounds what is sent and not yet acknowledged.
+    `in_flight_bytes` bounds what is sent and not yet acknowledged; the attribute says how much that is.
     """
 
     def __init__(self, settings: KafkaSettings, *, deadline: timedelta = timedelta(minutes=2), in_flight_bytes: int = 32 << 20) -> None:
-        self._settings, self._deadline, self._in_flight_bytes = settings, deadline.total_seconds(), in_flight_bytes
+        self._settings, self._deadline, self._cap = settings, deadline.total_seconds(), in_flight_bytes
         self._producer: KafkaProducer | None = None
         self._sent: deque[_Sent] = deque()
-        self._bytes = 0
+        self.in_flight_bytes = 0
         self._refusals: list[Refusal] = []
         self._proved: set[str] = set()
         self._suspects = 0
@@ -132,7 +132,7 @@ class Delivery:
             self._refusals.append(Refusal(message, objection))
             return
         alone = size > _LARGE or self._suspects > 0 or message.topic not in self._proved
-        while self._sent and (alone or self._sent[0].future.is_done or self._bytes + size > self._in_flight_bytes):
+        while self._sent and (alone or self._sent[0].future.is_done or self.in_flight_bytes + size > self._cap):
             self._settle_first(message)
         self._hand_over(message, size)
         if alone:
@@ -162,7 +162,7 @@ class Delivery:
         except (KafkaError, ValueError) as error:  # the topic goes at this moment
             self._give_up(error, message)
         self._sent.append(_Sent(message, size, future, due=time.monotonic() + self._deadline))
-        self._bytes += size
+        self.in_flight_bytes += size
         self._suspects = max(0, self._suspects - 1)
 
     def _settle_first(self, *waiting: Message) -> None:
@@ -177,7 +177,7 @@ class Delivery:
             self._give_up(error, *waiting)
         else:
             self._sent.popleft()
-            self._bytes -= first.size
+            self.in_flight_bytes -= first.size
             self._proved.add(first.message.topic)
 
     def _blame(self, error: KafkaError, *waiting: Message) -> None:
@@ -216,7 +216,7 @@ class Delivery:
     def _discard(self) -> None:
         discarded, self._producer = self._producer, None
         self._sent.clear()
-        self._bytes = 0
+        self.in_flight_bytes = 0
         if discarded is not None:
             # close() alone raises where something is unacknowledged, and leaves its thread at work for ever.
             discarded._sender.force_close()

@@ -112,7 +112,10 @@ def event_message(topic: str, event: Event, codec: Codec) -> Message:
 
 
 def dead_letter_message(topic: str, letter: DeadLetter, codec: Codec, limit: int = LARGEST) -> Message:
-    """Key payload_sha256. What is over `limit` bytes keeps the beginning of its payload and, if need be, of its error message: never too large."""
+    """Key payload_sha256; `ce_id` = that/hash of where and in which stage it failed.
+
+    What is over `limit` bytes keeps the beginning of its payload and, if need be, of its error message: it is never too large.
+    """
     message = _dead_letter_message(topic, letter, codec)
     while (excess := message.size - limit) > 0 and (letter.payload or letter.error_message):
         letter = _shortened(letter, excess)
@@ -121,11 +124,13 @@ def dead_letter_message(topic: str, letter: DeadLetter, codec: Codec, limit: int
 
 
 def _dead_letter_message(topic: str, letter: DeadLetter, codec: Codec) -> Message:
-    value = codec.encode(letter, topic)
-    subject = letter.payload_sha256 or _hash(value)
-    headers = _headers(letter, "dead_letter", f"{subject}/{_hash(value)[:16]}", "/dijla/pipeline", letter.last_failed_at, subject)
+    """Its id says what failed where, and not when: the same item that fails again after a restart is the same letter."""
+    subject = letter.payload_sha256 or _hash(letter.payload)
+    place = (letter.stage, letter.topic, letter.partition, letter.offset, letter.file, letter.position, letter.attempts)
+    ce_id = f"{subject}/{_hash(repr(place).encode())[:16]}"
+    headers = _headers(letter, "dead_letter", ce_id, "/dijla/pipeline", letter.last_failed_at, subject)
     own = (("stage", letter.stage.encode()), ("error", letter.error_class.encode()))
-    return Message(topic, subject.encode(), value, (*headers, *own))
+    return Message(topic, subject.encode(), codec.encode(letter, topic), (*headers, *own))
 
 
 def _shortened(letter: DeadLetter, excess: int) -> DeadLetter:

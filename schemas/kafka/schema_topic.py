@@ -30,8 +30,9 @@ def publish(delivery: Delivery, topic: str) -> None:
 
     Raises what Delivery raises.
     """
-    for schema in (*map(definition, RECORDS.values()), *(old for versions in released().values() for old in versions)):
-        delivery.send(Message(topic, fingerprint(schema).hex().encode(), json.dumps(schema).encode()))
+    ours = [*map(definition, RECORDS.values()), *(old for versions in released().values() for old in versions)]
+    for mark, schema in {fingerprint(schema): schema for schema in ours}.items():
+        delivery.send(Message(topic, mark.hex().encode(), json.dumps(schema).encode()))
     delivery.flush()
 
 

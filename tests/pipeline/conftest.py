@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.broker.cluster import Cluster
 from pipeline.fold import Cells, Write
 from pipeline.normalise import normalise
+from pipeline.prism import PrismMissing, prism
 from schemas.records import RawItem, Report
+from tests.conftest import NOT_TESTED
+from tests.pipeline.live import Live
 
 START = datetime(2020, 12, 20, 18, 0, tzinfo=UTC)
 
@@ -64,3 +70,20 @@ def written(cells: Cells, writes: Sequence[Write]) -> Cells:
         kept = [] if write.replace else after.get(write.cell, [])
         after[write.cell] = [*kept, write.content] if write.content else kept
     return after
+
+
+@pytest.fixture(scope="session")
+def prism_installed() -> None:
+    try:
+        prism()
+    except PrismMissing as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{NOT_TESTED}: {error}")
+
+
+@pytest.fixture
+def live(broker: Cluster, prism_installed: None, tmp_path: Path) -> Iterator[Live]:
+    installation = Live(broker, tmp_path)
+    yield installation
+    installation.end()

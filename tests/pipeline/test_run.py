@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from connectors import archive
-from pipeline.broker.cluster import Cluster
-from pipeline.prism import PrismMissing, prism
 from pipeline.replay import replay
 from pipeline.settings import Settings
 from pipeline.sinks.avro_files import EVENTS, REPORTS, read_files
 from schemas import avro
 from schemas.kafka import clients
 from schemas.records import DeadLetter, Event, RawItem, Report
-from tests.conftest import NOT_TESTED
 from tests.pipeline.live import Live, items
 from tests.pipeline.on_topics import Sent, committed, send
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"
 MAY_DIFFER = {"mode", "alert", "alert_reason", "urgency"}
-
-
-@pytest.fixture(scope="session")
-def prism_installed() -> None:
-    try:
-        prism()
-    except PrismMissing as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"{NOT_TESTED}: {error}")
-
-
-@pytest.fixture
-def live(broker: Cluster, prism_installed: None, tmp_path: Path) -> Iterator[Live]:
-    installation = Live(broker, tmp_path)
-    yield installation
-    installation.end()
 
 
 def told(events: list[Event]) -> dict[tuple[str, int], dict[str, Any]]:

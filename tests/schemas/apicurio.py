@@ -15,7 +15,7 @@ from pipeline.broker.jars import fetched, java
 from pipeline.broker.ports import HOST, free_ports
 
 _POM = Path(__file__).with_name("apicurio.xml")
-_PATIENCE_S = 60
+_PATIENCE_S = 120
 
 
 @contextmanager

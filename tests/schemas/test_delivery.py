@@ -13,6 +13,7 @@ from datetime import timedelta
 import psutil
 import pytest
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
+from kafka.producer.sender import Sender
 
 from pipeline.broker.cluster import Cluster
 from schemas.kafka.clients import admin
@@ -87,15 +88,16 @@ def settings(broker: Cluster) -> KafkaSettings:
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
     """A discarded producer stops working."""
+    others = producers()
     yield
     deadline = time.monotonic() + 5
-    while threads() and time.monotonic() < deadline:
+    while producers() - others and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert threads() == []
+    assert producers() - others == set()
 
 
-def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if "network-thread" in thread.name]
+def producers() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if isinstance(thread, Sender)}
 
 
 def test_all_is_there_when_flush_returns(settings: KafkaSettings) -> None:

@@ -22,6 +22,9 @@ from schemas.kafka.registry import Confluent, Registry, RegistryFailure, Registr
 from schemas.records import Event, RawItem
 from tests.schemas.apicurio import apicurio
 
+# One registry for all of them, where the workers share out by group.
+pytestmark = pytest.mark.xdist_group("registry")
+
 ITEM = RawItem(item_id="a" * 32, native_id="1", source_id="sample.outlet-a", source_type="rss", title="قصف")
 NOON = datetime(2020, 12, 20, 12, 0, tzinfo=UTC)
 EVENT = Event(event_id="e" * 32, revision=0, content_hash="c" * 16, change="new", type="riot", status="reported", first_seen=NOON, last_seen=NOON)
