@@ -14,8 +14,7 @@ class Decoder:
     """Decodes single-object encoding, with the help of the schemas topic, and the Confluent wire format where there is a registry."""
 
     def __init__(self, kafka: KafkaSettings, schemas: str, registry: RegistrySettings | None = None) -> None:
-        self._topic = SchemaTopic(kafka, schemas)
-        self._single_object = SingleObject(self._topic.find)
+        self._single_object = SingleObject(SchemaTopic(kafka, schemas).find)
         self._registry = Registry(registry) if registry else None
 
     def __call__(self, value: bytes | None, cls: type[RecordT]) -> RecordT:
@@ -29,7 +28,6 @@ class Decoder:
         return Confluent(self._registry).decode(value, cls)
 
     def close(self) -> None:
-        """Disconnect."""
-        self._topic.close()
+        """Disconnect from the registry."""
         if self._registry:
             self._registry.close()

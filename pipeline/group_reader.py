@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from pipeline.topic_positions import Start, committed, offsets_at, partitions
 POLL_MS = 200
 _log = logging.getLogger(__name__)
 _COMMIT_MS = 10_000
+_COMMIT_SECONDS = 1.0
 _LATER = (CommitFailedError, RebalanceInProgressError, KafkaTimeoutError)
 """The partitions are on their way to another member, or no broker answers: what is done comes again, or is written down later."""
 
@@ -40,6 +42,7 @@ class GroupReader:
         self._begun: set[TopicPartition] = set()
         self._places: dict[TopicPartition, int] = {}
         self._done: dict[TopicPartition, int] = {}
+        self._committed_at = time.monotonic()
         consumer.subscribe([topic])
 
     def poll(self) -> list[Read]:
@@ -53,14 +56,17 @@ class GroupReader:
         return [Read(record, record.offset >= self._places[at]) for at, records in found.items() if at in given - added for record in records]
 
     def done(self, record: Any) -> None:
-        """This record, and all before it on its partition, need not come again."""
+        """This record, and all before it on its partition, need not come again; written down within a second, if a next one is done."""
         self._done[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        if time.monotonic() - self._committed_at > _COMMIT_SECONDS:
+            self.commit()
 
     def commit(self) -> None:
         """Write down what is done."""
         ahead = {at: offset for at, offset in self._done.items() if offset > self._places.get(at, offset)}
         if not ahead or self._written(ahead):
             self._done.clear()
+        self._committed_at = time.monotonic()
 
     def _written(self, places: Mapping[TopicPartition, int]) -> bool:
         try:

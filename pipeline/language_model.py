@@ -13,9 +13,9 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ _FREQUENT_WORD = 3.0  # nats that a frequent word adds to its language
 _RARE = 3.0  # nats that a language which few write news and posts in must make good
 _MAX_LETTERS = 600  # more of a long text changes no answer
 _LONGEST = 3
+_WORDS_KEPT = 32_768
 
 _PROFILES = resources.files("pipeline") / "profiles"
 
@@ -44,7 +45,15 @@ class Score:
     grams: int
 
 
-@dataclass(frozen=True, slots=True)
+class _Word(NamedTuple):
+    """What one word says: nats of each language, how many n-grams it has, and how many of them no language knows."""
+
+    nats: npt.NDArray[np.float64]
+    grams: int
+    unseen: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Model:
     """One column a language. `weights` holds a row of log-likelihoods for each n-gram, `words` the nats that a frequent word adds."""
 
@@ -55,16 +64,21 @@ class Model:
     prior: npt.NDArray[np.float32]
 
     def score(self, words: Sequence[str]) -> Score:
-        """Scores cleaned words, all in the model's script: each distinct word once, in one pass over its n-grams."""
+        """Scores cleaned words, all in the model's script: each distinct word once."""
         distinct = list(dict.fromkeys(_fold(" ".join(words)).split()))
         sample = distinct[:: sum(map(len, distinct)) // _MAX_LETTERS + 1]
-        grams = list(_n_grams(sample))
-        rows = [row for row in map(self.rows.get, grams) if row is not None]
-        nats = (
-            self.weights.take(np.array(rows, dtype=np.intp), axis=0).sum(axis=0) + self.prior + sum(self.words[word] for word in sample if word in self.words)
-        )
-        unseen = (len(grams) - len(rows)) * math.log(_UNSEEN)
-        return Score({code: value + unseen for code, value in zip(self.codes, nats.tolist(), strict=True)}, len(grams))
+        told = [_word(self, word) for word in sample]
+        nats = np.array([word.nats for word in told]).sum(axis=0) + self.prior + sum(word.unseen for word in told) * math.log(_UNSEEN)
+        return Score(dict(zip(self.codes, nats.tolist(), strict=True)), sum(word.grams for word in told))
+
+
+@lru_cache(maxsize=_WORDS_KEPT)
+def _word(model: Model, word: str) -> _Word:
+    """The same words come again and again: looked up, a text costs a fifth."""
+    grams = list(_n_grams([word]))
+    rows = [row for row in map(model.rows.get, grams) if row is not None]
+    nats = model.weights.take(np.array(rows, dtype=np.intp), axis=0).sum(axis=0, dtype=np.float64)
+    return _Word(nats + model.words[word] if word in model.words else nats, len(grams), len(grams) - len(rows))
 
 
 def model(script: str) -> Model | None:

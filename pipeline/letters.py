@@ -1,9 +1,9 @@
-"""Dead letters taken up again: which ones, and what their item was."""
+"""Dead letters taken up again: which ones, what their item was, and how often it has failed."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -12,12 +12,17 @@ from schemas.kafka.delivery import Message
 from schemas.records import DeadLetter
 from schemas.wire import SINGLE_OBJECT, known_writers
 
+ATTEMPTS = "attempts"
+"""Header of a message that was put back: which attempt this is, in decimal. The first delivery has none."""
+Headers = tuple[tuple[str, bytes], ...]
+
 
 class Decision(NamedTuple):
-    """What becomes of a dead letter: put back as `message`, parked, or left where it is; and why."""
+    """What becomes of a dead letter that has failed `attempts` times: put back as `message`, parked, or left where it is; and why."""
 
     action: Literal["redrive", "park", "leave"]
     why: str = ""
+    attempts: int = 1
     message: Message | None = None
 
 
@@ -48,30 +53,28 @@ class Selection:
 def decide(letter: DeadLetter, selection: Selection, *, raw: str, max_attempts: int, fetch: Callable[[int, int], Message | None]) -> Decision:
     """What to do with a dead letter. `raw` is the raw topic; fetch(partition, offset) gives what stands there still."""
     if not selection(letter):
-        return Decision("leave", "does not fit the filter")
-    if letter.attempts >= max_attempts:
-        return Decision("park", f"failed {letter.attempts} times")
-    found = _original(letter, raw, fetch)
-    return Decision("park", found) if isinstance(found, str) else Decision("redrive", message=found)
+        return Decision("leave", "does not fit the filter", letter.attempts)
+    there = None
+    if letter.topic == raw and letter.partition is not None and letter.offset is not None:
+        there = fetch(letter.partition, letter.offset)
+    origin = there if there and _same(letter, there.value or b"") else None
+    attempts = max(letter.attempts, _attempt(origin.headers) if origin else 1)
+    if attempts >= max_attempts:
+        return Decision("park", f"failed {attempts} times", attempts)
+    message = origin or _kept(letter, raw)
+    if message is None:
+        return Decision("park", _lost(letter, raw, there), attempts)
+    return Decision("redrive", "", attempts, message._replace(headers=with_header(message.headers, ATTEMPTS, str(attempts + 1))))
 
 
-def _original(letter: DeadLetter, raw: str, fetch: Callable[[int, int], Message | None]) -> Message | str:
-    """The message that failed, or why it cannot be had."""
-    whole = not letter.payload_truncated
-    kind = _kind(letter.payload)
-    if whole and kind == "RawItem" and (item_id := _item_id(letter.payload)):
-        return Message(raw, item_id, letter.payload)
-    if letter.topic is None or letter.partition is None or letter.offset is None:
-        return f"came from {letter.file}: mend it there and publish it again" if letter.file else f"no message of {raw}, by all that it says"
-    if letter.topic != raw:
-        return f"came from {letter.topic}, not from {raw}"
-    found = fetch(letter.partition, letter.offset)
-    if found is not None and _same(letter, found.value or b""):
-        return found
-    if whole and kind is None:
-        return Message(raw, None, letter.payload)  # it could not be decoded: these are the bytes as they came
-    what = "is no longer on the topic" if found is None else "is not what stands there now"
-    return f"{raw} partition {letter.partition} offset {letter.offset} {what}"
+def with_header(headers: Iterable[tuple[str, bytes]], name: str, value: str) -> Headers:
+    """The headers with this one, in place of any of its name."""
+    return (*((other, content) for other, content in headers if other != name), (name, value.encode()))
+
+
+def _attempt(headers: Headers) -> int:
+    value = dict(headers).get(ATTEMPTS, b"")
+    return int(value) if value.isdigit() else 1
 
 
 def _same(letter: DeadLetter, value: bytes) -> bool:
@@ -80,6 +83,23 @@ def _same(letter: DeadLetter, value: bytes) -> bool:
         return True
     item_id = _item_id(letter.payload)
     return item_id is not None and item_id == _item_id(value)
+
+
+def _kept(letter: DeadLetter, raw: str) -> Message | None:
+    """The message that the letter itself holds, whole: an item, or bytes that could not be decoded, whose key is not known."""
+    kind = _kind(letter.payload)
+    if letter.payload_truncated or kind not in ("RawItem", None) or (kind is None and letter.topic != raw):
+        return None
+    return Message(raw, _item_id(letter.payload), letter.payload)
+
+
+def _lost(letter: DeadLetter, raw: str, there: Message | None) -> str:
+    if letter.topic == raw:
+        what = "is not what stands there now" if there else "is no longer on the topic"
+        return f"{raw} partition {letter.partition} offset {letter.offset} {what}"
+    if letter.topic:
+        return f"came from {letter.topic}, not from {raw}"
+    return f"came from {letter.file}: mend it there and publish it again" if letter.file else f"no message of {raw}, by all that it says"
 
 
 def _kind(payload: bytes) -> str | None:

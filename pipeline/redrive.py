@@ -6,8 +6,7 @@ one at the same time, puts nothing back twice for a reader of committed records,
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Self
 
 from kafka import KafkaProducer, TopicPartition
@@ -15,7 +14,8 @@ from kafka.errors import KafkaError
 
 from pipeline.decoder import Decoder
 from pipeline.handled import Handled
-from pipeline.letters import Decision, Selection, decide
+from pipeline.letters import Decision, Selection, decide, with_header
+from pipeline.origins import Origins
 from pipeline.topic_positions import offsets_at, partitions
 from schemas.errors import SchemaError
 from schemas.kafka.clients import consumer, producer, why
@@ -25,12 +25,9 @@ from schemas.kafka.settings import KafkaSettings
 from schemas.kafka.topics import Topics
 from schemas.records import DeadLetter
 
-ATTEMPTS = "attempts"
-"""Header of a message that was put back: which attempt this is, in decimal; the first delivery, which has none, was the first."""
 PARKED = "parked"
 """Header of a parked dead letter: why."""
 _BATCH = 200
-_FETCH_SECONDS = 10.0
 _POLL_MS = 200
 
 
@@ -52,7 +49,7 @@ class Redrive:
     def __init__(self, settings: KafkaSettings, topics: Topics, decode: Decoder, *, group: str, max_attempts: int) -> None:
         self._settings, self._topics, self._decode, self._group, self._max_attempts = settings, topics, decode, group, max_attempts
         self._letters = consumer(settings, group_id=group, auto_offset_reset="earliest", max_poll_records=_BATCH)
-        self._origins = consumer(settings, auto_offset_reset="none")
+        self._origins = Origins(settings, topics.raw)
         self._handled: dict[TopicPartition, Handled] = {}
 
     def __enter__(self) -> Self:
@@ -69,8 +66,7 @@ class Redrive:
 
     def run(self, selection: Selection) -> Iterator[Taken]:
         """Do it; yields what is done. Raises RedriveFailed, TooScatteredError, MissingTopicError."""
-        for topic in (self._topics.raw, self._topics.dead_letters_parked):
-            partitions(self._origins, topic)
+        partitions(self._letters, self._topics.dead_letters_parked)
         client = producer(self._settings, transactional_id=self._group)
         try:
             client.init_transactions()
@@ -84,6 +80,7 @@ class Redrive:
 
     def _batches(self, selection: Selection) -> Iterator[list[Taken]]:
         """Every letter that is not handled, decided on; `_handled` is as it will be when the batch is done."""
+        self._origins.look()
         parts = partitions(self._letters, self._topics.dead_letters)
         earliest, ends = offsets_at(self._letters, parts, "earliest"), offsets_at(self._letters, parts, "latest")
         self._letters.assign(sorted(parts))
@@ -106,7 +103,7 @@ class Redrive:
         except SchemaError as error:
             taken = Taken(record, None, Decision("park", f"cannot be read: {error}"))
         else:
-            decision = decide(letter, selection, raw=self._topics.raw, max_attempts=self._max_attempts, fetch=self._fetch)
+            decision = decide(letter, selection, raw=self._topics.raw, max_attempts=self._max_attempts, fetch=self._origins.fetch)
             taken = Taken(record, letter, decision)
         self._handled[TopicPartition(record.topic, record.partition)].note(record.offset, handled=taken.decision.action != "leave")
         return taken
@@ -126,30 +123,7 @@ class Redrive:
 
     def _message(self, taken: Taken) -> Message | None:
         match taken.decision:
-            case Decision("redrive", _, Message() as message) if taken.letter:
-                return message._replace(headers=_with(message.headers, ATTEMPTS, str(taken.letter.attempts + 1)))
             case Decision("park", why):
                 record = taken.record
-                return Message(self._topics.dead_letters_parked, record.key, record.value, _with(record.headers, PARKED, why))
-        return None
-
-    def _fetch(self, partition: int, offset: int) -> Message | None:
-        """The message at this place of the raw topic, None where it is gone."""
-        at = TopicPartition(self._topics.raw, partition)
-        if at not in partitions(self._origins, self._topics.raw):
-            return None
-        if not offsets_at(self._origins, [at], "earliest")[at] <= offset < offsets_at(self._origins, [at], "latest")[at]:
-            return None
-        self._origins.assign([at])
-        self._origins.seek(at, offset)
-        deadline = time.monotonic() + _FETCH_SECONDS
-        while self._origins.position(at) <= offset:
-            if time.monotonic() > deadline:
-                raise RedriveFailed(f"{at.topic} partition {partition} does not answer: run it again when all brokers are up")
-            for record in self._origins.poll(timeout_ms=_POLL_MS, max_records=1).get(at, ()):
-                return Message(at.topic, record.key, record.value, tuple(record.headers)) if record.offset == offset else None
-        return None
-
-
-def _with(headers: Iterable[tuple[str, bytes]], name: str, value: str) -> tuple[tuple[str, bytes], ...]:
-    return (*((other, content) for other, content in headers if other != name), (name, value.encode()))
+                return Message(self._topics.dead_letters_parked, record.key, record.value, with_header(record.headers, PARKED, why))
+        return taken.decision.message

@@ -37,7 +37,7 @@ class Report:
                 "stage": letter.stage if letter else None,
                 "error_class": letter.error_class if letter else None,
                 "error_message": letter.error_message if letter else None,
-                "attempts": letter.attempts if letter else None,
+                "attempts": taken.decision.attempts,
                 "last_failed_at": letter.last_failed_at.isoformat() if letter else None,
             }
         )
@@ -67,7 +67,7 @@ def _cells(one: dict[str, Any]) -> tuple[str, ...]:
     return (
         f"{one['partition']}/{one['offset']}",
         one["stage"] or "-",
-        str(one["attempts"] or "-"),
+        str(one["attempts"]),
         (one["last_failed_at"] or "-")[:16].replace("T", " "),
         f"{one['error_class']}: {one['error_message']}" if one["error_class"] else "-",
         f"{verb}: {one['why']}" if one["why"] else verb,

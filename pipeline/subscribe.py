@@ -4,7 +4,8 @@
         for event in events:
             page(event.headline, event.place)
 
-Asking for the next event says that the last one is dealt with. What was not, comes again after a restart.
+Asking for the next event says that the last one is dealt with. What was not comes again after a restart, and so may, after a crash,
+what was dealt with in the last second.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ class Subscription:
     def acknowledge(self) -> None:
         """The event in hand is dealt with; needed only before leaving the loop by `break`."""
         if self._in_hand is not None:
-            self._reader.done(self._in_hand)
+            with explained(self._settings):
+                self._reader.done(self._in_hand)
             self._in_hand = None
 
     def close(self) -> None:

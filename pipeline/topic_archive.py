@@ -148,6 +148,8 @@ class TopicArchive:
             self._open[at] = Segment(self._out, place, datetime.now(UTC))
         self._open[at].append(place, self._item(record, place))
         self._next[at] = record.offset + 1
+        if self._open[at].size >= self._file_bytes:
+            self._finish([at])
 
     def _item(self, record: Any, place: KafkaPosition) -> RawItem | DeadLetter:
         try:
@@ -159,7 +161,7 @@ class TopicArchive:
         return item
 
     def _due(self, now: datetime) -> list[TopicPartition]:
-        return [at for at, segment in self._open.items() if segment.size >= self._file_bytes or now - segment.opened_at >= self._file_age]
+        return [at for at, segment in self._open.items() if now - segment.opened_at >= self._file_age]
 
     def _finish(self, which: Collection[TopicPartition]) -> None:
         """Make these files durable, then commit."""

@@ -45,7 +45,7 @@ def archive(config: Config, out: Path, group: str, file_mb: float, file_minutes:
     topics = Topics.of(config.topics)
     with (
         closing(consumer(config.kafka, group_id=group, auto_offset_reset="none")) as client,
-        closing(Decoder(config.kafka, topics.schemas)) as decoder,
+        closing(Decoder(config.kafka, topics.schemas, config.schema_registry)) as decoder,
         explained(config.kafka),
     ):
         kept = TopicArchive(client, topics.raw, out, decoder, file_bytes=int(file_mb * 1e6), file_age=timedelta(minutes=file_minutes))

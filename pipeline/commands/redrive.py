@@ -60,7 +60,7 @@ def redrive(
     topics, report = Topics.of(config.topics), Report()
     with (
         explained(config.kafka),
-        closing(Decoder(config.kafka, topics.schemas)) as decoder,
+        closing(Decoder(config.kafka, topics.schemas, config.schema_registry)) as decoder,
         Redrive(config.kafka, topics, decoder, group=group, max_attempts=max_attempts) as redriving,
     ):
         try:

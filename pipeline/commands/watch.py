@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.options import kafka_options
+from pipeline.commands.options import config_options
 
 if TYPE_CHECKING:
     from pipeline.config import Config
-    from schemas.kafka.registry import RegistrySettings
 
 
 @click.command()
-@kafka_options
+@config_options("kafka.bootstrap_servers", "schema_registry.url")
 @click.option("--from", "start", default="group", show_default=True, help="group (where this group was), earliest, latest, or a time: 2026-11-22T18:30:00Z.")
 @click.option("--group", default="dijla-watch", show_default=True, help="On whose behalf: members of a group share the events, and it goes on where it was.")
 @click.option("--severity", metavar="WORD", help="At least so grave: minor, moderate, severe, extreme.")
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 @click.option("--credibility", type=int, metavar="1-6", help="At least so credible: 1 is three independent families, 6 cannot be judged.")
 @click.option("--alerts", is_flag=True, help="Only revisions that deserve an alert.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End when no record has come for so long.")
-@click.option("--schema-registry", metavar="URL", help="Registry of the schemas, where the pipeline writes with one.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line instead of a table.")
 def watch(
     config: Config,
@@ -39,7 +37,6 @@ def watch(
     credibility: int | None,
     alerts: bool,
     timeout: float | None,
-    schema_registry: str | None,
     as_json: bool,
 ) -> None:
     """Show the events of the output topic as they come, each revision once; it goes on where it was.
@@ -59,7 +56,7 @@ def watch(
     logs.conceal_all(config)
     wanted = Filter(severity=severity, types=types, places=places, scopes=scopes, credibility=credibility, alerts=alerts)
     pause = timedelta(seconds=timeout) if timeout else None
-    begin, registry = parse_start(start), _registry(schema_registry)
+    begin, registry = parse_start(start), config.schema_registry
     with (
         Subscription(config.kafka, group=group, filter=wanted, start=begin, timeout=pause, topics=config.topics, registry=registry) as events,
         on_signals(events.stop),
@@ -70,14 +67,3 @@ def watch(
             show_table(events)
     if events.unreadable:
         click.get_current_context().exit(3)
-
-
-def _registry(url: str | None) -> RegistrySettings | None:
-    from pydantic import HttpUrl, ValidationError
-
-    from schemas.kafka.registry import RegistrySettings
-
-    try:
-        return RegistrySettings(url=HttpUrl(url)) if url else None
-    except ValidationError as error:
-        raise click.BadParameter(error.errors()[0]["msg"], param_hint="--schema-registry") from error

@@ -112,6 +112,7 @@ class _Reader(UnboundedReader):
         self._watermark = Watermark()
         self._batch: list[tuple[int, Payload]] = []
         self._refreshed = 0.0
+        self._caught_up = False
         self._progress = progress.of(source.run)
         self._consumer: KafkaConsumer | None = None
 
@@ -123,6 +124,10 @@ class _Reader(UnboundedReader):
         """Poll once, for at most 10 ms; False where nothing has come, where too much is in flight, and where the run stops."""
         if self._progress and (self._progress.stopping.is_set() or self._progress.full()):
             return False
+        if self._caught_up:
+            # What was read goes on its way now, instead of waiting for the bundle to fill.
+            self._caught_up = False
+            return False
         try:
             consumer = self._connected()
             if monotonic() - self._refreshed > REFRESH_SECONDS:
@@ -131,6 +136,7 @@ class _Reader(UnboundedReader):
         except (BrokerUnreachable, KafkaError) as error:
             _log.error("nothing can be read: trying again", extra={"topic": self._source.topic, "cause": str(error)})
             return False
+        self._caught_up = bool(self._batch) and not self._waiting()
         return bool(self._batch)
 
     def get_current(self) -> list[tuple[int, Payload]]:
@@ -145,8 +151,7 @@ class _Reader(UnboundedReader):
         """The broker's time up to which this split has read; the end of time when the run stops, so that everything is let go."""
         if self._progress and self._progress.stopping.is_set():
             return MAX_TIMESTAMP
-        waiting = [partition for partition in self._offsets if self._lag(partition) != 0]
-        reached = self._watermark.reach(waiting, _now())
+        reached = self._watermark.reach(self._waiting(), _now())
         metrics.watermark(self._source.index or 0, datetime.fromtimestamp(reached / 1e6, UTC))
         return Timestamp(micros=reached)
 
@@ -191,6 +196,10 @@ class _Reader(UnboundedReader):
         metrics.ITEMS_READ.labels(partition).inc(len(records))
         metrics.BYTES_READ.labels(partition).inc(sum(len(record.value or b"") for record in records))
         metrics.LAG.labels(partition).set(self._lag(partition) or 0)
+
+    def _waiting(self) -> list[int]:
+        """The partitions that have more to read, as far as is known."""
+        return [partition for partition in self._offsets if self._lag(partition) != 0]
 
     def _lag(self, partition: int) -> int | None:
         """Records behind the next one, None where the broker has not said yet."""

@@ -106,6 +106,17 @@ def test_after_max_attempts_a_letter_is_parked_as_it_is(broker: Cluster, topics:
     assert redrive(broker, topics) == []
 
 
+def test_the_attempts_of_a_message_that_fails_again_are_counted_where_it_stands(broker: Cluster, topics: Topics) -> None:
+    """The pipeline need not carry them along: the letter says where the message stood, and there its header is."""
+    bury(broker, topics, [letter_of(1)])
+    for attempt in (2, 3):
+        redrive(broker, topics)
+        assert back(broker, topics)[-1] == ("1", str(attempt))
+        bury(broker, topics, [letter_of(1, topic=topics.raw, partition=0, offset=(attempt - 2) * 2)])  # a transaction's mark takes an offset
+    assert actions(redrive(broker, topics)) == ["park"]
+    assert parked(broker, topics) == ["failed 3 times"]
+
+
 def test_a_payload_that_was_cut_is_fetched_from_where_it_stood(broker: Cluster, topics: Topics) -> None:
     send(broker, topics.raw, [*items([7], headers=[("mode", b"live"), ("attempts", b"1")]), *items([8])])
     value = avro.encode_single_object(an_item(7))
@@ -196,7 +207,7 @@ def test_of_two_runs_at_the_same_time_one_is_stopped(broker: Cluster, topics: To
 
 def test_topics_that_are_missing_are_said(broker: Cluster) -> None:
     topics = Topics.of(TopicSettings(prefix="no-such-"))
-    with pytest.raises(MissingTopicError, match=r"no topic no-such-raw .*dijla broker topics"):
+    with pytest.raises(MissingTopicError, match=r"no topic no-such-.* .*dijla broker topics"):
         redrive(broker, topics)
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import fastavro
 import msgspec
 import pytest
 from kafka import KafkaProducer
+from pydantic import HttpUrl
 
 from pipeline import subscribe
 from pipeline.broker.cluster import Cluster
@@ -21,12 +24,15 @@ from pipeline.subscribe import Filter, Seen, Subscription
 from pipeline.topic_positions import MissingTopicError, parse_start
 from schemas.avro import definition, encode_single_object, fingerprint
 from schemas.errors import UsageError
+from schemas.kafka.envelope import event_message
+from schemas.kafka.registry import Confluent, Registry, RegistrySettings, RegistryUnreachable
 from schemas.kafka.settings import TopicSettings
 from schemas.kafka.topics import Topics
 from schemas.plain import AVRO_TYPES
 from schemas.records import Event, Place
 from schemas.wire import SINGLE_OBJECT
 from tests.pipeline.on_topics import Sent, an_event, committed, create_topic, delete_before, new_topic, send, send_events
+from tests.schemas.apicurio import apicurio
 
 SHORT = timedelta(seconds=1)
 
@@ -98,6 +104,16 @@ def test_what_was_not_dealt_with_comes_again(broker: Cluster, prefix: TopicSetti
     assert ids(received(broker, prefix)) == [(3, 0)]
 
 
+def test_what_is_dealt_with_is_written_down_within_a_second(broker: Cluster, prefix: TopicSettings, topic: str) -> None:
+    """A process that is killed in the midst of many has not dealt with them for nothing."""
+    send_events(broker, topic, [an_event(number) for number in range(50)], partition=0)
+    with subscription(broker, prefix) as events:
+        for event in islice(events, 30):
+            if event in (an_event(5), an_event(20)):
+                time.sleep(1.1)
+        assert committed(broker, f"pager-{prefix.prefix}", topic) == 21
+
+
 def test_events_that_are_filtered_out_are_dealt_with(broker: Cluster, prefix: TopicSettings, topic: str) -> None:
     send_events(broker, topic, [an_event(1, severity="minor"), an_event(2), an_event(3, severity="minor")], partition=0)
     assert ids(received(broker, prefix, filter=Filter(severity="severe"))) == [(2, 0)]
@@ -107,8 +123,8 @@ def test_events_that_are_filtered_out_are_dealt_with(broker: Cluster, prefix: To
 def test_where_to_start(broker: Cluster, prefix: TopicSettings, topic: str) -> None:
     with closing(KafkaProducer(bootstrap_servers=broker.bootstrap)) as producer:
         for number in range(3):
-            time = int(datetime(2026, 1, 1 + number, tzinfo=UTC).timestamp() * 1000)
-            producer.send(topic, encode_single_object(an_event(number)), partition=0, timestamp_ms=time).get(30)
+            moment = int(datetime(2026, 1, 1 + number, tzinfo=UTC).timestamp() * 1000)
+            producer.send(topic, encode_single_object(an_event(number)), partition=0, timestamp_ms=moment).get(30)
     assert received(broker, prefix, start="latest") == []
     assert received(broker, prefix) == [], "the group's place is where `latest` was"
     assert ids(received(broker, prefix, start=datetime(2026, 1, 2, tzinfo=UTC))) == [(1, 0), (2, 0)]
@@ -267,3 +283,19 @@ def test_the_example_of_the_module_is_real(broker: Cluster, prefix: TopicSetting
     assert 'Subscription("localhost:9092", group="pager", filter=Filter(severity="severe", alerts=True))' in (subscribe.__doc__ or "")
     send_events(broker, topic, [an_event(1), an_event(2, alert=False)])
     assert ids(received(broker, prefix, filter=Filter(severity="severe", alerts=True))) == [(1, 0)]
+
+
+def test_both_wire_formats_with_a_registry_and_nothing_is_lost_while_it_is_down(broker: Cluster, prefix: TopicSettings, topic: str, tmp_path: Path) -> None:
+    with apicurio(tmp_path) as (url, process):
+        registry = RegistrySettings(url=HttpUrl(url))
+        with closing(Registry(registry)) as client:
+            first, later = (event_message(topic, an_event(number), Confluent(client)) for number in (1, 3))
+        send(broker, topic, [Sent(first.value, first.key, first.headers, 0)])
+        send_events(broker, topic, [an_event(2)], partition=0)
+        assert received(broker, prefix, registry=registry) == [an_event(1), an_event(2)]
+        send(broker, topic, [Sent(later.value, later.key, later.headers, 0)])
+        process.kill()
+        process.wait()
+        with pytest.raises(RegistryUnreachable):
+            received(broker, prefix, registry=registry)
+        assert committed(broker, f"pager-{prefix.prefix}", topic) == 2

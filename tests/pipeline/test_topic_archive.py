@@ -266,25 +266,33 @@ def _until(true: Callable[[], bool], seconds: float = 20) -> None:
         waited.wait(0.05)
 
 
-def dijla_archive(broker: Cluster, prefix: str, out: Path, *arguments: str) -> subprocess.Popen[str]:
+@contextmanager
+def dijla_archive(broker: Cluster, prefix: str, out: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", "from pipeline.commands.archive import archive; archive()", "--out", str(out), "--bootstrap-servers", broker.bootstrap]
     environment = os.environ | {"DIJLA_TOPICS__PREFIX": prefix}
-    return subprocess.Popen([*command, "--group", prefix, *arguments], env=environment, text=True, stdout=subprocess.PIPE)
+    with subprocess.Popen([*command, "--group", prefix, *arguments], env=environment, text=True, stdout=subprocess.PIPE) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 def test_the_command_killed_and_started_again_loses_and_doubles_nothing(broker: Cluster, tmp_path: Path) -> None:
     prefix = new_topic(broker) + "."
     create_topic(broker, prefix + "raw", partitions=2)
-    send(broker, prefix + "raw", [*items(range(1000), partition=0), *items(range(1000, 2000), partition=1), Sent(b"no item", b"key", partition=1)])
-    for _ in range(2):
-        with dijla_archive(broker, prefix, tmp_path, "--file-mb", "0.01") as running:
-            before = len(names(tmp_path))
-            _until(lambda before=before: len(list(tmp_path.glob("*.avro"))) > before)  # type: ignore[misc]
+    poison = Sent(b"no item", b"key", partition=1)
+    send(broker, prefix + "raw", [*items(range(10_000), partition=0), *items(range(10_000, 20_000), partition=1), poison])
+    killed = 0
+    for files in (1, 4):
+        with dijla_archive(broker, prefix, tmp_path, "--file-mb", "0.001") as running:
+            _until(lambda files=files: len(list(tmp_path.glob("*.avro"))) >= files)  # type: ignore[misc]
             running.kill()
+            killed += len(kept_items(tmp_path)) < 20_000
     with dijla_archive(broker, prefix, tmp_path, "--until-end", "--json") as running:
         counts = json.loads(running.communicate(timeout=60)[0])
+    assert killed == 2
     assert running.returncode == (3 if counts["dead_letters"] else 0)
-    assert sorted(int(item.native_id) for item in kept_items(tmp_path)) == list(range(2000))
+    assert sorted(int(item.native_id) for item in kept_items(tmp_path)) == list(range(20_000))
     letters = [letter for file in (tmp_path / "dead-letters").iterdir() for letter in read_container(file, DeadLetter)]
     assert [letter.payload for letter in letters] == [b"no item"]
 

@@ -96,18 +96,15 @@ def test_wrong_use_is_said_before_anything_is_read(broker: Cluster, topics: Topi
     assert says in str(result.exception)
 
 
-def test_a_registry_that_is_no_url_is_refused(broker: Cluster, topics: Topics) -> None:
-    result = dijla_watch(broker, topics, "--schema-registry", "here")
-    assert result.exit_code == 2
-    assert "--schema-registry" in result.output
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_zero(broker: Cluster, topics: Topics, number: signal.Signals) -> None:
     send_events(broker, topics.events, [an_event(1)])
     command = [sys.executable, "-c", "from pipeline.commands.watch import watch; watch()", "--bootstrap-servers", broker.bootstrap, "--json"]
     with subprocess.Popen(command, env=os.environ | {PREFIX: topics.events.removesuffix("events")}, stdout=subprocess.PIPE) as running:
-        assert running.stdout is not None
-        assert json.loads(running.stdout.readline())["event_id"] == an_event(1).event_id
-        running.send_signal(number)
-        assert running.wait(15) == 0
+        try:
+            assert running.stdout is not None
+            assert json.loads(running.stdout.readline())["event_id"] == an_event(1).event_id
+            running.send_signal(number)
+            assert running.wait(15) == 0
+        finally:
+            running.kill()
