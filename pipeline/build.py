@@ -51,10 +51,11 @@ def build(p: beam.Pipeline, source: Source, sink: Sink, dead_letters: Step, sett
     drafts = items.good | "Normalise" >> Normalise()
     fresh = drafts.good | "Deduplicate" >> Deduplicate(settings, stories)
     spoken = fresh.reports | "DetectLanguage" >> DetectLanguage()
-    reports = spoken.good | "Tag" >> Tag()
+    reports = spoken.good | "Tag" >> Tag() if settings.tagging else spoken
     correlated = reports.good | "Correlate" >> Correlate(settings, incidents)
 
-    dead = (items.dead, drafts.dead, spoken.dead, reports.dead, correlated.dead) | "DeadLetters" >> beam.Flatten()
+    failed = dict.fromkeys((items.dead, drafts.dead, spoken.dead, reports.dead, correlated.dead))  # in order, each once
+    dead = tuple(failed) | "DeadLetters" >> beam.Flatten()
     written = (
         reports.good | "WriteReports" >> sink.reports,
         correlated.events | "WriteEvents" >> sink.events,

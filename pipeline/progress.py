@@ -6,7 +6,9 @@ In a worker of its own a run is unknown: then nothing is throttled or drained fr
 from __future__ import annotations
 
 from threading import Event
-from time import time
+
+
+_LONGEST_PAUSE = 1.0
 
 
 class Progress:
@@ -15,7 +17,6 @@ class Progress:
     def __init__(self, *, in_flight: int, margin: int) -> None:
         self.stopping = Event()
         self.failure: Exception | None = None
-        self.polled = time()
         self._in_flight, self._margin = in_flight, margin
         self._read: dict[int, tuple[int, int]] = {}
         self._done: dict[int, tuple[int, int]] = {}
@@ -26,7 +27,6 @@ class Progress:
 
     def read(self, partition: int, offset: int, appended: int) -> None:
         """Everything before this offset has been handed to the runner."""
-        self.polled = time()
         self._read[partition] = offset, appended
 
     def done(self, partition: int, offset: int, appended: int) -> None:
@@ -42,9 +42,17 @@ class Progress:
         waiting = sum(offset - self._done.get(partition, (offset, 0))[0] for partition, (offset, _) in self._read.items())
         if waiting <= self._in_flight:
             return False
-        read = max(appended for _, appended in self._read.values())
+        return self._behind() > self._margin
+
+    def pause(self) -> float:
+        """Seconds that a reader should wait between two hauls: the farther the steps are behind, the larger the hauls, which cost less each."""
+        return min(_LONGEST_PAUSE, max(0, self._behind() - self._margin) / 4e6)
+
+    def _behind(self) -> int:
+        """Microseconds on the broker's clock from what is done to what is read."""
+        read = max((appended for _, appended in self._read.values()), default=0)
         done = max((appended for _, appended in self._done.values()), default=0)
-        return read - done > self._margin
+        return read - done if done else 0
 
 
 _RUNS: dict[str, Progress] = {}

@@ -14,6 +14,7 @@ class Settings(BaseModel):
 
     shards: int = Field(default=64, ge=1, le=4096, description="Shards of the deduplication state; part of the upgrade contract.")
     hold: timedelta | None = Field(default=None, ge=timedelta(0), description="Of a stream, run.hold; null folds a bounded input once, at its end.")
+    tagging: bool = Field(default=True, description="Whether reports are tagged; off, only to measure what the rest costs.")
     dedupe_ttl: timedelta = Field(default=timedelta(days=14), description="How long an item is remembered; not shorter than incident_ttl.")
     incident_ttl: timedelta = Field(default=timedelta(days=14), description="How long an incident stays open after its last report and its day.")
     slice_items: int = Field(default=20_000, ge=1, description="Items in one slice of a replay; changes no result.")
@@ -27,10 +28,10 @@ class RunSettings(BaseModel):
 
     group: str = Field(default="dijla", min_length=1, description="Consumer group: under its name the offsets that are done are committed.")
     hold: timedelta = Field(
-        default=timedelta(milliseconds=200), ge=timedelta(0), description="How much later an earlier item may arrive; the ticks of the stateful steps."
+        default=timedelta(milliseconds=100), ge=timedelta(0), description="How much later an earlier item may arrive; the ticks of the stateful steps."
     )
     splits: int = Field(default=1, ge=1, le=1000, description="Readers of the raw topic, of partitions with the same p % splits; part of the upgrade contract.")
-    poll: timedelta = Field(default=timedelta(milliseconds=50), gt=timedelta(0), description="How long a reader without news waits before it asks again.")
+    poll: timedelta = Field(default=timedelta(milliseconds=100), gt=timedelta(0), description="How long a reader without news waits before it asks again.")
     bundle: timedelta = Field(default=timedelta(milliseconds=300), gt=timedelta(0), description="How long a busy reader reads before it hands on what it read.")
     bundle_records: int = Field(default=5_000, ge=1, description="Records that a busy reader reads at most before it hands them on.")
     in_flight: int = Field(default=20_000, ge=1, description="Records read and not yet done at which the reader waits (on Prism, which throttles nothing).")

@@ -112,7 +112,7 @@ class _Reader(UnboundedReader):
         self._watermark = Watermark()
         self._batch: list[tuple[int, Payload]] = []
         self._refreshed = 0.0
-        self._caught_up = False
+        self._caught_up = 0.0
         self._progress = progress.of(source.run)
         self._consumer: KafkaConsumer | None = None
 
@@ -124,9 +124,7 @@ class _Reader(UnboundedReader):
         """Poll once, for at most 10 ms; False where nothing has come, where too much is in flight, and where the run stops."""
         if self._progress and (self._progress.stopping.is_set() or self._progress.full()):
             return False
-        if self._caught_up:
-            # What was read goes on its way now, instead of waiting for the bundle to fill.
-            self._caught_up = False
+        if self._rests():
             return False
         try:
             consumer = self._connected()
@@ -136,8 +134,16 @@ class _Reader(UnboundedReader):
         except (BrokerUnreachable, KafkaError) as error:
             _log.error("nothing can be read: trying again", extra={"topic": self._source.topic, "cause": str(error)})
             return False
-        self._caught_up = bool(self._batch) and not self._waiting()
+        if self._batch and not self._waiting():
+            self._caught_up = monotonic()
         return bool(self._batch)
+
+    def _rests(self) -> bool:
+        """Having caught up, hand on what was read at once, instead of waiting for the bundle to fill; then let a little come together."""
+        if self._caught_up and monotonic() - self._caught_up > (self._progress.pause() if self._progress else 0):
+            self._caught_up = 0.0
+            return True
+        return bool(self._caught_up)
 
     def get_current(self) -> list[tuple[int, Payload]]:
         """(microseconds, payload) of each record of the poll."""

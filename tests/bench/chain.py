@@ -21,6 +21,7 @@ from pipeline.deduplicate import FoldReferences, Rejoin, _route_body, _route_ref
 from pipeline.fold import Element, unpack_elements
 from pipeline.language import with_language
 from pipeline.normalise import normalise
+from pipeline.payload import Payload
 from pipeline.settings import Settings
 from pipeline.tag import load_tagger, with_events
 from schemas import avro
@@ -52,7 +53,7 @@ def correlated(reports: list[Report]) -> list[Any]:
 def plain(payloads: list[bytes]) -> tuple[int, int]:
     """The chain as a loop; reports and events are encoded, as the sinks do."""
     tagged = with_events(load_tagger())
-    drafts = [normalise(decode(payload)) for payload in payloads]
+    drafts = [normalise(decode(Payload(payload))) for payload in payloads]
     reports = [tagged(with_language(draft)) for draft in deduplicated(drafts)]
     events = correlated(reports)
     return len([avro.encode(report) for report in reports]), len([avro.encode(event) for event in events])
@@ -66,7 +67,7 @@ class Given(beam.PTransform[Any, Any]):
     """Payloads from memory: reading is not what is compared."""
 
     def expand(self, begin: Any) -> Any:
-        return begin | beam.Create([0]) | beam.FlatMap(_payloads).with_output_types(bytes)
+        return begin | beam.Create([0]) | beam.FlatMap(_payloads) | beam.Map(Payload).with_output_types(Payload)
 
 
 class Encoded(beam.PTransform[Any, Any]):

@@ -14,6 +14,7 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipeline.build import Sink, Source, build
+from pipeline.payload import Payload
 from pipeline.settings import Settings
 from schemas import avro
 from schemas.records import RawItem
@@ -29,7 +30,7 @@ class Given(beam.PTransform[Any, Any]):
         self.payloads = payloads
 
     def expand(self, begin: Any) -> Any:
-        return begin | beam.Create(self.payloads).with_output_types(bytes)
+        return begin | beam.Create(self.payloads) | beam.Map(Payload).with_output_types(Payload)
 
 
 class Expect(beam.PTransform[Any, Any]):
