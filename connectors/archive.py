@@ -28,8 +28,8 @@ from schemas.records import DeadLetter, RawItem
 
 Results = Iterator[RawItem | DeadLetter]
 
-# Hidden files, what describes an archive instead of being in it, and what a Macintosh adds to a zip.
-_SKIPPED = re.compile(r"\..*|(README|LICEN[CS]E)(\.(md|txt|rst))?|__MACOSX")
+# Hidden files, what describes an archive instead of being in it, what a Macintosh adds to a zip, and what `dijla archive` found to be no item.
+_SKIPPED = re.compile(r"\..*|(README|LICEN[CS]E)(\.(md|txt|rst))?|__MACOSX|dead-letters")
 _RESULTS = {"replay.json", "reports"}
 # The files of an X account's export are scripts that assign one array: window.YTD.tweets.part0 = [...]
 _ASSIGNMENT = re.compile(r"^\s*window\.YTD\.[\w.]+\s*=")
@@ -56,7 +56,7 @@ def find(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """Files at and below `paths` with their names: relative to the folder given; a file's own name where one file is given.
 
     Where several paths are given, names are relative to the folder that holds them all, so that no two files share one.
-    Hidden files, readmes and licences are passed over, and so are folders of an earlier replay's results.
+    Hidden files, readmes and licences are passed over, and so are dead letters and folders of an earlier replay's results.
     """
     root = _common_folder(paths)
     seen: set[str] = set()

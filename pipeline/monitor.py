@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -98,8 +99,9 @@ class _Server(ThreadingTCPServer):
         super().__init__((host, port), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever asked has hung up, or never finished asking: nobody is left to tell."""
-        _log.debug("request of %s failed", client_address, exc_info=True)
+        """Whoever asked has hung up, or never finished asking: nobody is left to tell. Anything else is a fault of ours."""
+        gone = isinstance(sys.exception(), ConnectionError | TimeoutError)
+        _log.log(logging.DEBUG if gone else logging.ERROR, "request of %s failed", client_address, exc_info=True)
 
 
 class _Handler(BaseHTTPRequestHandler):

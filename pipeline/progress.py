@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from threading import Event
 
-
 _LONGEST_PAUSE = 1.0
 
 

@@ -7,10 +7,8 @@ run is complete.
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +24,7 @@ from apache_beam.runners.runner import PipelineResult
 
 from pipeline.build import Sink, Source, build
 from pipeline.fold import micros
+from pipeline.folder_lock import locked
 from pipeline.metrics import JOINED, counts
 from pipeline.normalise import first_seen
 from pipeline.settings import Settings
@@ -98,11 +97,8 @@ def _check_out(out: Path) -> None:
 def _workspace(out: Path) -> Iterator[Path]:
     """A folder beside the results, for one replay at a time; gone when it is over, a killed one's when the next begins."""
     work = out / ".replay"
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file: choose a folder for --out")
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with _locked(out):
+        with locked(out):
             _clear(work, out)
             _check_out(out)
             try:
@@ -113,19 +109,6 @@ def _workspace(out: Path) -> Iterator[Path]:
                 _clear(work, out)
     except OSError as error:
         raise WriteError(f"{error.filename or out}: cannot be written: {error.strerror}; choose another --out") from error
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder; the lock dies with the process. Raises UsageError where another process holds it."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise UsageError(f"another replay is writing to {folder}: wait for it, or choose another --out") from error
-    finally:
-        os.close(handle)
 
 
 def _entries(records: Iterable[RawItem | DeadLetter], work: Path, summary: Summary, jsonl: bool) -> Iterator[Entry]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -33,12 +31,13 @@ from pipeline.sinks.avro_files import DEAD_LETTERS, EVENTS, REPORTS, WriteFiles
 from pipeline.sinks.both import Both
 from pipeline.sinks.kafka import Outlet, WriteTopics
 from pipeline.sources.kafka import KafkaSource, ReadKafka
+from pipeline.stopping import on_signals
 from pipeline.topic_positions import Start
 from schemas.errors import DijlaError, UsageError
 from schemas.kafka import clients
 from schemas.kafka.delivery import Delivery
 from schemas.kafka.envelope import Codec, SingleObject
-from schemas.kafka.registry import Confluent, Registry, RegistrySettings
+from schemas.kafka.registry import Confluent, Ids, Registry, RegistrySettings
 from schemas.kafka.schema_topic import publish
 from schemas.kafka.topics import Topics, problems, specs
 from schemas.records import DeadLetter, Event, Report
@@ -69,11 +68,12 @@ class Plan:
 def run(config: Config, plan: Plan, health: Health) -> None:
     """Run until SIGTERM or SIGINT, then let everything read reach the sinks.
 
-    Raises UsageError, KafkaFailure where it cannot begin, RunFailed, and what the source raises when its topic is another.
+    Raises UsageError, KafkaFailure, RegistryFailure where it cannot begin, RunFailed, and what the source raises when its topic is another.
     """
     if "avro" in plan.sinks and plan.out is None:
         raise UsageError("--sink avro needs a folder: give --out")
     topics = prepared(config, health)
+    codec = codec_of(config.schema_registry, topics)
     durable = plan.runner != PRISM
     begin = _begin(config, topics, plan.start)
     name = uuid4().hex
@@ -84,7 +84,8 @@ def run(config: Config, plan: Plan, health: Health) -> None:
         sys.setswitchinterval(_SWITCH_SECONDS)  # the worker's threads wait for each other's answers; 5 ms a turn is most of the latency
     with serving(plan.beam_options) if not durable else _nothing(plan.beam_options) as options:
         pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={'PortableRunner' if not durable else plan.runner}", "--streaming", *options]))
-        _assemble(pipeline, config, plan, topics, begin, name, margin)
+        outlet = Outlet(config.kafka, topics, codec, begin, config.run.delivery_deadline)
+        _assemble(pipeline, config, plan, outlet, name, margin)
         result = pipeline.run()
         try:
             _watch(result, here, health, Failing(config.run.max_failing, config.run.max_failing_items), config.run.drain_timeout)
@@ -98,20 +99,15 @@ def _nothing(options: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def prepared(config: Config, health: Health) -> Topics:
-    """The topics, checked, with the schemas published, and registered where there is a registry.
+    """The topics, checked, with the schemas published.
 
-    Raises UsageError naming everything that is missing or wrong, KafkaFailure, RegistryFailure.
+    Raises UsageError naming everything that is missing or wrong, KafkaFailure.
     """
     with clients.admin(config.kafka) as admin:
         health.ready("broker")
         if wrong := problems(admin, specs(config.topics)):
             raise UsageError("the topics are not as they must be:\n  " + "\n  ".join(wrong))
     topics = Topics.of(config.topics)
-    if config.schema_registry:
-        registry = Registry(config.schema_registry)
-        for cls, topic in ((Report, topics.reports), (Event, topics.events), (Event, topics.events_latest), (DeadLetter, topics.dead_letters)):
-            registry.id_of(cls, topic)
-        registry.close()
     delivery = Delivery(config.kafka)
     publish(delivery, topics.schemas)
     delivery.close()
@@ -133,12 +129,11 @@ def _margin(config: Config, plan: Plan) -> timedelta:
     return HOLDS * config.run.hold + files
 
 
-def _assemble(p: beam.Pipeline, config: Config, plan: Plan, topics: Topics, begin: Resume, name: str, margin: timedelta) -> None:
-    settings = config.run
-    source = KafkaSource(config.kafka, topics.raw, begin.read, splits=settings.splits, run=name)
+def _assemble(p: beam.Pipeline, config: Config, plan: Plan, outlet: Outlet, name: str, margin: timedelta) -> None:
+    settings, begin, raw = config.run, outlet.resume, outlet.topics.raw
+    source = KafkaSource(config.kafka, raw, begin.read, splits=settings.splits, run=name)
     read = ReadKafka(source, poll=settings.poll, bundle=settings.bundle, bundle_records=settings.bundle_records)
-    done = AfterSinks(Committer(config.kafka, topics.raw, settings.group, name, begin.done), margin)
-    outlet = Outlet(config.kafka, topics, partial(codec, config.schema_registry), begin, settings.delivery_deadline)
+    done = AfterSinks(Committer(config.kafka, raw, settings.group, name, begin.done), margin)
 
     def sink(family: Any) -> Any:
         ways: dict[str, Any] = {}
@@ -157,14 +152,27 @@ def _stages(config: Config, plan: Plan) -> Settings:
     return config.pipeline.model_copy(update={"hold": config.run.hold, **({"shards": 1} if alone else {})})
 
 
-def codec(registry: RegistrySettings | None) -> Codec:
-    """How records are written: with a registry in the Confluent wire format, else in single-object encoding."""
-    return Confluent(Registry(registry)) if registry else SingleObject()
+def codec_of(registry: RegistrySettings | None, topics: Topics) -> Callable[[], Codec]:
+    """How records are written: in single-object encoding; with a registry in the Confluent wire format, every schema registered now.
+
+    The ids travel with the job: no worker, and no first record of a kind, waits for a registry that is down. Raises RegistryFailure.
+    """
+    if registry is None:
+        return SingleObject
+    written = ((Report, topics.reports), (Event, topics.events), (Event, topics.events_latest), (DeadLetter, topics.dead_letters))
+    with closing(Registry(registry)) as client:
+        ids: Ids = {(cls, topic): client.id_of(cls, topic) for cls, topic in written}
+    return lambda: Confluent(Registry(registry, ids))
 
 
 def _watch(result: PipelineResult, here: progress.Progress, health: Health, failing: Failing, drain: timedelta) -> None:
     """Look after a running job until it is over."""
-    with _signals(here):
+
+    def stop() -> None:
+        _log.info("stopping: what was read is brought to an end")
+        here.stopping.set()
+
+    with on_signals(stop):
         stopped: float | None = None
         health.ready("job")
         while not PipelineState.is_terminal(result.state):
@@ -197,22 +205,3 @@ def _reason(result: PipelineResult) -> str:
     except RuntimeError as error:
         return str(error)
     return "the runner gave no reason"
-
-
-@contextmanager
-def _signals(here: progress.Progress) -> Iterator[None]:
-    """SIGTERM and SIGINT: read no more, finish what was read; a second one ends the process as usual."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def stop(number: int, _: object) -> None:
-        _log.info("stopping: what was read is brought to an end", extra={"signal": signal.Signals(number).name})
-        here.stopping.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
@@ -19,22 +16,21 @@ from rich.text import Text
 from pipeline.explain import Explanation
 from pipeline.replay import Summary
 from pipeline.sinks.avro_files import DEAD_LETTERS, EVENTS, REPORTS, read_files
+from pipeline.terminal import SEVERITY_STYLE, console, data
 from schemas import avro
 from schemas.catalog import Entry
 from schemas.records import DeadLetter, Event, Report, TaggedEvent
 
 _SHOWN = 100
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_SEVERITY_STYLE = {"extreme": "bold red", "severe": "red", "moderate": "yellow", "minor": "green"}
 
 
 class Progress:
     """Two bars on standard error: items read, items processed. Nothing where standard error is no terminal."""
 
     def __init__(self, *, hidden: bool) -> None:
-        console = Console(stderr=True)
+        screen = console(stderr=True)
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bars = Bars(*columns, console=console, transient=True, disable=hidden or not console.is_terminal)
+        self._bars = Bars(*columns, console=screen, transient=True, disable=hidden or not screen.is_terminal)
         self._read = self._bars.add_task("reading", total=None)
         self._done = self._bars.add_task("processing", total=None)
 
@@ -70,45 +66,45 @@ def replay_as_json(summary: Summary, out: Path) -> dict[str, Any]:
 
 def print_replay(summary: Summary, out: Path) -> None:
     """The table of events, the dead letters, the counts and where the files are."""
-    console = _console()
+    screen = console()
     if not summary.items and not summary.dead_letters:
-        console.print("nothing to read: no files there that are no README, licence or hidden")
+        screen.print("nothing to read: no files there that are no README, licence or hidden")
     events = latest_events(out)
-    console.print(_event_table(events[-_SHOWN:]) if events else "no events")
+    screen.print(_event_table(events[-_SHOWN:]) if events else "no events")
     if len(events) > _SHOWN:
-        console.print(f"... and {len(events) - _SHOWN} older events")
+        screen.print(f"... and {len(events) - _SHOWN} older events")
     if summary.dead_letters:
-        console.print(_dead_letter_table(list(read_files(out, DEAD_LETTERS))[:_SHOWN]))
+        screen.print(_dead_letter_table(list(read_files(out, DEAD_LETTERS))[:_SHOWN]))
     counters = summary.counters
-    console.print(
+    screen.print(
         f"{summary.items} items: {counters['reports_written']} reports ({counters['edits_joined']} edits, "
         f"{counters['same_url_joined'] + counters['same_text_joined']} copies), {summary.repeats} repeats dropped, "
         f"{len(events)} events in {counters['events_written']} revisions, {summary.dead_letters} dead letters"
     )
     for family in (REPORTS, EVENTS, DEAD_LETTERS):
-        console.print(_data(f"  {out / family.folder}/"))
+        screen.print(data(f"  {out / family.folder}/"))
 
 
 def print_explanation(explanation: Explanation, report: Report) -> None:
     """The text with its evidence marked, then everything behind it."""
-    console = _console()
-    console.print(f"language {explanation.language} ({explanation.language_confidence:.2f})")
+    screen = console()
+    screen.print(f"language {explanation.language} ({explanation.language_confidence:.2f})")
     for field, text in (("title", report.title), ("text", report.text)):
         if text:
-            console.print(_marked(field, text, explanation.events))
+            screen.print(_marked(field, text, explanation.events))
     for event in explanation.events:
         place = f"{event.place.name} ({event.place.scope})" if event.place else "no place"
         alert = "alert" if event.alert else f"no alert: {event.alert_reason}"
-        console.print(Text(f"\n{event.type}, {event.status}, {place}, {event.event_date or 'no day'}, {event.severity}; {alert}", style="bold"))
-        console.print(_table(("evidence", "rule"), [(span.text, span.rule) for span in event.evidence]))
+        screen.print(Text(f"\n{event.type}, {event.status}, {place}, {event.event_date or 'no day'}, {event.severity}; {alert}", style="bold"))
+        screen.print(_table(("evidence", "rule"), [(span.text, span.rule) for span in event.evidence]))
     if not explanation.events:
-        console.print(Text("\nno event", style="bold"))
+        screen.print(Text("\nno event", style="bold"))
     rows = [(f.rule, f.trigger, f"{f.status} ({f.because})" if f.because else f.status, f"{f.place or '-'} ({f.bound_by or '-'})") for f in explanation.fired]
-    console.print(_table(("rule that fired", "trigger", "status (by)", "place (bound by)"), rows))
+    screen.print(_table(("rule that fired", "trigger", "status (by)", "place (bound by)"), rows))
     missing = [(n.rule, n.trigger, f"forbidden by {n.forbidden_by}" if n.forbidden_by else _lacking(n.missing)) for n in explanation.not_fired]
-    console.print(_table(("rule that did not fire", "trigger", "why not"), missing))
-    console.print(_table(("place named", "is", "scope", "verdict"), [(p.words, p.name, p.scope, p.verdict) for p in explanation.places]))
-    console.print(_table(("words", "may mean"), [(m.words, ", ".join(m.means)) for m in explanation.matches]))
+    screen.print(_table(("rule that did not fire", "trigger", "why not"), missing))
+    screen.print(_table(("place named", "is", "scope", "verdict"), [(p.words, p.name, p.scope, p.verdict) for p in explanation.places]))
+    screen.print(_table(("words", "may mean"), [(m.words, ", ".join(m.means)) for m in explanation.matches]))
 
 
 def _lacking(missing: Sequence[Sequence[str]]) -> str:
@@ -117,7 +113,7 @@ def _lacking(missing: Sequence[Sequence[str]]) -> str:
 
 def _marked(field: str, text: str, events: Sequence[TaggedEvent]) -> Text:
     """The text with evidence underlined."""
-    marked = _data(text)
+    marked = data(text)
     for event in events:
         for span in event.evidence:
             if span.field == field:
@@ -128,15 +124,15 @@ def _marked(field: str, text: str, events: Sequence[TaggedEvent]) -> Text:
 def print_schemas(entries: Sequence[Entry]) -> None:
     """A row for each schema."""
     rows = [(e.name, str(e.fields), str(e.released_versions), e.fingerprint, e.doc) for e in entries]
-    _console().print(_table(("schema", "fields", "released", "fingerprint", "what it is"), rows))
+    console().print(_table(("schema", "fields", "released", "fingerprint", "what it is"), rows))
 
 
 def print_schema(entry: Entry) -> None:
     """The fields of one schema."""
-    console = _console()
-    console.print(Text(f"{entry.name}: {entry.doc}"))
+    screen = console()
+    screen.print(Text(f"{entry.name}: {entry.doc}"))
     rows = [(field["name"], _type(field["type"]), field.get("doc", "")) for field in entry.definition["fields"]]
-    console.print(_table(("field", "type", "what it means"), rows))
+    screen.print(_table(("field", "type", "what it means"), rows))
 
 
 def _type(given: Any) -> str:
@@ -149,15 +145,6 @@ def _type(given: Any) -> str:
     return str(given.get("name") or given.get("logicalType") or given["type"])
 
 
-def _data(text: str) -> Text:
-    """Feed text is data: never read as markup, and without the control characters that a terminal obeys."""
-    return Text(_CONTROL.sub("\ufffd", text))
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 120)
-
-
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table | str:
     if not rows:
         return ""
@@ -165,7 +152,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table | str:
     for head in heads:
         table.add_column(head, overflow="fold")
     for row in rows:
-        table.add_row(*map(_data, row))
+        table.add_row(*map(data, row))
     return table
 
 
@@ -175,7 +162,7 @@ def _event_table(events: list[Event]) -> Table:
     for name in ("day", "type", "status", "place", "severity", "hurt", "told by", "alert"):
         table.add_column(name, no_wrap=name in ("day", "type"), overflow="fold")
     for event in events:
-        severity = Text(event.severity, style=_SEVERITY_STYLE.get(event.severity, ""))
+        severity = data(event.severity, SEVERITY_STYLE.get(event.severity, ""))
         hurt = f"{_span(event.killed_min, event.killed_max)}/{_span(event.injured_min, event.injured_max)}"
         told = f"{len(event.families)}/{len(event.reports)}"
         alert = "yes" if event.alert else f"no: {event.alert_reason}"

@@ -19,7 +19,6 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from contextlib import suppress
 from datetime import timedelta
 from typing import NamedTuple, NoReturn
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Mapping
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -15,11 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, FilePath, HttpUrl, SecretStr,
 
 from schemas.avro import Record, RecordT, Schema, decode_confluent, definition, encode_confluent, parse
 from schemas.definitions import load
-from schemas.errors import DijlaError, SchemaError, UsageError
+from schemas.errors import DijlaError, SchemaError
+from schemas.kafka.settings import secret_of
 
 _CONTENT_TYPE = {"content-type": "application/vnd.schemaregistry.v1+json"}
 _TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 _CONNECT_RETRIES = 2
+Ids = Mapping[tuple[type[Record], str], int]
+"""(class, topic) -> the id of the schema under the topic's subject."""
+
 # Registries keep ids in a signed int, and take a larger one for a wrong path.
 _LARGEST_ID = 2**31 - 1
 
@@ -61,22 +65,21 @@ class RegistrySettings(BaseModel):
 
     def auth(self) -> tuple[str, str] | None:
         """User name and password as they are now. Raises UsageError where the file cannot be read."""
-        if self.username is None:
-            return None
-        if self.password_file is None:
-            return self.username, self.password.get_secret_value() if self.password else ""
-        return self.username, _read_secret(self.password_file)
+        return None if self.username is None else (self.username, secret_of(self.password, self.password_file))
 
 
 class Registry:
-    """A client that asks for each id and each schema once: what it knows goes on working while the registry is down. For one thread."""
+    """A client that asks for each id and each schema once: what it knows goes on working while the registry is down. For one thread.
 
-    def __init__(self, settings: RegistrySettings) -> None:
+    `ids` are those that another client got from id_of.
+    """
+
+    def __init__(self, settings: RegistrySettings, ids: Ids = MappingProxyType({})) -> None:
         self._url = str(settings.url).rstrip("/")
         verify = ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else True
         transport = httpx.HTTPTransport(verify=verify, retries=_CONNECT_RETRIES)
         self._http = httpx.Client(auth=settings.auth(), timeout=_TIMEOUT, transport=transport)
-        self._ids: dict[tuple[type, str], int] = {}
+        self._ids = dict(ids)
         self._schemas: dict[int, Schema] = {}
 
     def id_of(self, cls: type[Record], topic: str) -> int:
@@ -174,10 +177,3 @@ def _explained(response: httpx.Response) -> tuple[int, str]:
         return int(found["error_code"]), str(found["message"])
     except (ValueError, TypeError, KeyError):
         return 0, response.reason_phrase
-
-
-def _read_secret(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"password_file {file} cannot be read: {type(error).__name__}") from None

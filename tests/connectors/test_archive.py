@@ -31,8 +31,8 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def test_folder_is_read_in_sorted_order_without_hidden_files_and_notes(tmp_path: Path) -> None:
-    for name in ("b.txt", "a.txt", "c/a.txt", ".hidden.txt", "README.md", "LICENSE", ".git/a.txt", "c/README.txt"):
+def test_folder_is_read_in_sorted_order_without_hidden_files_notes_and_dead_letters(tmp_path: Path) -> None:
+    for name in ("b.txt", "a.txt", "c/a.txt", ".hidden.txt", "README.md", "LICENSE", ".git/a.txt", "c/README.txt", "dead-letters/a.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     found = list(archive.read([tmp_path], now=NOW))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import apache_beam as beam
@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from pipeline.correlate import Correlate, FoldReports, Incident, _route, correlate, slim
 from pipeline.fold import Cells
 from pipeline.settings import Settings
-from schemas.records import DeadLetter, Event, Evidence, Place, Report, TaggedEvent
-from tests.pipeline.conftest import bare_report, written
+from schemas.records import DeadLetter, Event, Evidence, KafkaPosition, Place, Report, TaggedEvent
+from tests.pipeline.conftest import START, bare_report, written
 
 Make = Callable[..., Report]
 TTL = timedelta(days=7)
@@ -143,6 +143,21 @@ def test_no_mode_but_live_alerts(tells: Make) -> None:
     for mode in ("replay", "backfill"):
         event = fold([tells("a", rockets(), mode=mode)])[1][0]
         assert (event.alert, event.alert_reason, event.mode) == (False, mode, mode)
+
+
+@pytest.mark.parametrize(
+    ("published", "event_date", "appended", "alerts"),
+    [
+        (START, "2020-12-20", START + timedelta(hours=2), True),
+        (START - timedelta(days=4), "2020-12-20", START, False),  # an old item that turns up now
+        (None, "2020-12-20", START + timedelta(days=5), False),  # of no date, about days ago
+        (START, "2020-12-20", START + timedelta(days=5), False),  # an archive published as live
+    ],
+)
+def test_what_comes_to_us_as_old_news_does_not_alert(tells: Make, published: datetime | None, event_date: str, appended: datetime, alerts: bool) -> None:
+    came = KafkaPosition(topic="osint.raw", partition=0, offset=1, appended_at=appended)
+    event = fold([tells("a", rockets(event_date=event_date), published=published, kafka=came)])[1][0]
+    assert (event.alert, event.alert_reason) == ((True, None) if alerts else (False, "stale"))
 
 
 def test_an_old_incident_is_closed(tells: Make) -> None:

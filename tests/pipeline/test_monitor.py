@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import socket
+import struct
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -12,12 +14,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import Gauge
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from pipeline import metrics
 from pipeline.monitor import Health, monitored
 from schemas.errors import UsageError
+
+# Closing a socket says so at once, as a killed client's does: what is unread is thrown away.
+_RESET = struct.pack("ii", 1, 0)
 
 
 class Clock:
@@ -113,15 +119,32 @@ def test_other_pages_and_methods_are_refused(address: str) -> None:
         assert answer.code == 501
 
 
-def test_an_unfinished_request_stops_nobody(address: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_of_ours_is_told(address: str, caplog: pytest.LogCaptureFixture) -> None:
+    broken = Gauge("broken", "A gauge that cannot be read.", registry=metrics.REGISTRY)
+    broken.set_function(lambda: float("many"))
+    try:
+        with pytest.raises(http.client.RemoteDisconnected):
+            get(f"{address}/metrics")
+    finally:
+        metrics.REGISTRY.unregister(broken)
+    (told,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "could not convert string to float: 'many'" in (told.exc_text or "")
+    assert get(f"{address}/metrics")[0] == 200
+
+
+def test_an_unfinished_request_stops_nobody_and_is_no_news(address: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "pipeline.monitor")
     host, port = address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as slow:
         slow.sendall(b"GET /metr")
         assert get(f"{address}/healthz")[0] == 200
-    rude = http.client.HTTPConnection(host, int(port))
-    rude.request("GET", "/metrics")
-    rude.close()
+    with socket.create_connection((host, int(port))) as rude:
+        rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        rude.sendall(b"GET /metr")
     assert get(f"{address}/healthz")[0] == 200
+    failed = [record for record in caplog.records if "failed" in record.getMessage()]
+    assert [record.levelname for record in failed] == ["DEBUG"]
+    assert "ConnectionResetError" in (failed[0].exc_text or "")
     assert capfd.readouterr().err == ""
 
 

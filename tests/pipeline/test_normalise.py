@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.normalise import UNKNOWN_TIME, canonical_url, first_seen, normalise, plain_text, text_hash
-from schemas.records import RawItem
+from schemas.records import KafkaPosition, RawItem
 
 Make = Callable[..., RawItem]
 BARE = RawItem(item_id="0" * 32, native_id="a", source_id="sample.a", source_type="test", mode="replay")
@@ -95,3 +95,14 @@ def test_an_edit_changes_the_content_hash(raw: Make) -> None:
     assert one.item_id == two.item_id
     assert one.content_hash != two.content_hash
     assert normalise(raw("a", "no casualties", operation="delete")).content_hash != one.content_hash
+
+
+def test_no_item_is_seen_after_the_broker_appended_it() -> None:
+    """A collector's clock, or a feed's date, that runs ahead would order the item behind everything to come."""
+    appended = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    on_topic = replace(BARE, kafka=KafkaPosition(topic="osint.raw", partition=3, offset=17, appended_at=appended))
+    assert first_seen(replace(on_topic, fetched_at=datetime(2041, 1, 1, tzinfo=UTC))) == (appended, "appended")
+    assert first_seen(replace(on_topic, published_raw="2041-01-01T00:00:00Z")) == (appended, "appended")
+    fetched = datetime(2026, 11, 22, 11, 59, tzinfo=UTC)
+    assert first_seen(replace(on_topic, fetched_at=fetched)) == (fetched, "fetched")
+    assert normalise(on_topic).kafka == on_topic.kafka

@@ -109,7 +109,7 @@ def test_killed_at_any_time_leaves_no_record_that_could_be_taken_for_whole(tmp_p
 
 def test_two_replays_do_not_write_to_one_folder(tmp_path: Path) -> None:
     def meanwhile() -> Iterable[RawItem]:
-        with pytest.raises(UsageError, match="another replay"):
+        with pytest.raises(UsageError, match="another process"):
             run([SEED], tmp_path / "out")
         yield from (r for r in archive.read([SEED], now=NOW) if isinstance(r, RawItem))
 

@@ -220,5 +220,5 @@ def test_a_password_file_that_went_away_is_named(tmp_path: Path) -> None:
     file.write_text("horse", encoding="utf8")
     settings = RegistrySettings(url="http://127.0.0.1:1", username="reader", password_file=file)
     file.unlink()
-    with pytest.raises(UsageError, match=r"password_file .*password cannot be read: FileNotFoundError"):
+    with pytest.raises(UsageError, match=r"password: cannot be read: No such file or directory"):
         Registry(settings)
