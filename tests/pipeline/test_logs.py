@@ -45,6 +45,8 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[..., StringIO]:
     def begin(file: StringIO | None = None, **options: Any) -> StringIO:
         file = file or StringIO()
         monkeypatch.setattr(sys, "stderr", file)
+        # What pytest captures travels between its workers, which a lone surrogate cannot.
+        logging.getLogger().handlers.clear()
         logs.set_up(**options)
         return file
 
