@@ -166,7 +166,7 @@ def alerts_by_itself(told: Sequence[Told]) -> bool:
 def is_stale(report: Report, event: TaggedEvent) -> bool:
     """True where the item, or what it tells of, was old news when it came to us: to the topic, or else when it was first seen."""
     came = report.kafka.appended_at if report.kafka else report.first_seen
-    if report.published is not None and came - report.published > STALE:
+    if report.published is not None and report.published_precision not in ("month", "year") and came - report.published > STALE:
         return True
     return event.event_date is not None and event.event_date < f"{came - STALE:%Y-%m-%d}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import platform
 import shutil
@@ -22,6 +23,7 @@ from apache_beam import version
 from pipeline.broker.folders import cache_folder, locked
 from schemas.errors import DijlaError
 
+_log = logging.getLogger(__name__)
 _PACKAGE = f"github.com/apache/beam/sdks/v2/go/cmd/prism@v{version.__version__}"
 _RELEASE = f"https://github.com/apache/beam/releases/download/v{version.__version__}/apache_beam-v{version.__version__}-prism"
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -45,6 +47,7 @@ def prism() -> Path:
 
 
 def _made(folder: Path) -> Path:
+    _log.info("Prism is not here yet: it is built with Go, or downloaded; this may take two minutes", extra={"folder": str(folder)})
     tried = []
     for way in (_build, _download):
         try:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from kafka import KafkaConsumer, TopicPartition
 
 from pipeline import metrics
-from pipeline.topic_positions import Start, offsets_at, partitions
+from pipeline.topic_positions import Start, TopicRecreated, offsets_at, partitions
 from schemas.records import DeadLetter, Report
 
 _log = logging.getLogger(__name__)
@@ -41,16 +41,19 @@ def resume(consumer: KafkaConsumer, topic: str, start: Start, rewind: timedelta)
     """Where a run without a durable checkpoint begins, for the consumer's group.
 
     The state is rebuilt from `rewind` before the place that `start` names; from the beginning where that is what it names.
-    Raises MissingTopicError.
+    Raises MissingTopicError, and TopicRecreated where the group has done more than there is.
     """
     wanted = partitions(consumer, topic)
     begins = offsets_at(consumer, wanted, "earliest")
     if start == "group":
         committed = {at: consumer.committed(at, metadata=True) for at in wanted}
-        done = {at: _still_there(at, found.offset, begins[at]) for at, found in committed.items() if found is not None}
+        ends = offsets_at(consumer, wanted, "latest")
+        done = {at: _still_there(at, found.offset, begins[at], ends[at]) for at, found in committed.items() if found is not None}
         if not done:
             return Resume(read=_plain(begins), rebuilt_from=_EVER, done_at=_EVER)
-        done_at = min(datetime.fromtimestamp(float(found.metadata or 0), UTC) for found in committed.values() if found is not None)
+        done_at = min(_time(found.metadata) for found in committed.values() if found is not None)
+        # A partition without news has no offset of its own, but what it held by then is done, as the watermark is that of all.
+        done |= offsets_at(consumer, wanted - done.keys(), done_at) if wanted - done.keys() else {}
     elif start == "earliest":
         return Resume(read=_plain(begins), rebuilt_from=_EVER)
     else:
@@ -66,8 +69,21 @@ def _plain(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:
     return {at.partition: offset for at, offset in sorted(offsets.items())}
 
 
-def _still_there(at: TopicPartition, done: int, begin: int) -> int:
+def _time(metadata: str) -> datetime:
+    """The broker's time of the last record that is done, as the run put it beside the offset; the epoch where another tool set the offset."""
+    try:
+        return datetime.fromtimestamp(float(metadata), UTC)
+    except ValueError:
+        return _EVER
+
+
+def _still_there(at: TopicPartition, done: int, begin: int, end: int) -> int:
     """Where to go on; records that retention removed before they were read are counted and said."""
+    if done > end:
+        raise TopicRecreated(
+            f"{at.topic}, partition {at.partition}, ends at offset {end}, but the group has done {done}: it was made again, or lost records: "
+            "check what it holds, then start again with --from earliest, or --from a time"
+        )
     if done < begin:
         metrics.LOST.labels(at.partition).inc(begin - done)
         _log.error("retention removed records that were not read", extra={"topic": at.topic, "partition": at.partition, "from": done, "to": begin})

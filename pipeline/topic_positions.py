@@ -9,6 +9,7 @@ from typing import Literal
 from kafka import KafkaConsumer, TopicPartition
 
 from schemas.errors import DijlaError, UsageError
+from schemas.kafka.failures import KafkaFailure
 
 Start = Literal["group", "earliest", "latest"] | datetime
 """Where the consumer group was (at the earliest record where it never was), an end of the topic, or the first record of that time or later."""
@@ -16,6 +17,10 @@ Start = Literal["group", "earliest", "latest"] | datetime
 
 class MissingTopicError(DijlaError):
     """The topic does not exist."""
+
+
+class TopicRecreated(KafkaFailure):
+    """The topic is another one than before, or shorter: offsets no longer mean what they did."""
 
 
 def parse_start(text: str) -> Start:

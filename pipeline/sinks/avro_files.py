@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -87,7 +88,8 @@ def _write_whole(file: Path, content: bytes) -> Path:
         partial.write_bytes(content)
         os.replace(partial, file)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise WriteError(f"{file}: cannot be written: {error.strerror}; free some room or choose another --out") from error
     return file
 

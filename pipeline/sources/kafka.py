@@ -25,8 +25,9 @@ from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 from pipeline import metrics, progress
 from pipeline.payload import Payload
 from pipeline.sources.watermark import Watermark
+from pipeline.topic_positions import TopicRecreated
 from schemas.kafka import clients
-from schemas.kafka.failures import BrokerUnreachable, KafkaFailure
+from schemas.kafka.failures import BrokerUnreachable
 from schemas.kafka.settings import KafkaSettings
 from schemas.records import KafkaPosition
 
@@ -35,10 +36,6 @@ REFRESH_SECONDS = 5.0
 POLL_MS = 10
 BATCH_RECORDS = 500
 _log = logging.getLogger(__name__)
-
-
-class TopicRecreated(KafkaFailure):
-    """The raw topic is another one than before, or shorter: offsets no longer mean what they did."""
 
 
 @dataclass(frozen=True)

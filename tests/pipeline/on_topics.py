@@ -112,10 +112,10 @@ def a_letter(payload: bytes, **fields: Any) -> DeadLetter:
     return replace(letter, **fields)
 
 
-def send_at(broker: Cluster, topic: str, number: int, time: datetime) -> None:
+def send_at(broker: Cluster, topic: str, number: int, time: datetime, partition: int | None = None) -> None:
     """An item whose record carries that time."""
     with closing(KafkaProducer(bootstrap_servers=broker.bootstrap, acks="all")) as producer:
-        producer.send(topic, avro.encode_single_object(an_item(number)), timestamp_ms=int(time.timestamp() * 1000)).get(30)
+        producer.send(topic, avro.encode_single_object(an_item(number)), partition=partition, timestamp_ms=int(time.timestamp() * 1000)).get(30)
 
 
 def delete_before(broker: Cluster, topic: str, offset: int) -> None:

@@ -121,15 +121,16 @@ def test_events_that_are_filtered_out_are_dealt_with(broker: Cluster, prefix: To
 
 
 def test_where_to_start(broker: Cluster, prefix: TopicSettings, topic: str) -> None:
+    day = datetime.now(UTC) - timedelta(days=5)  # older ones the topic's retention would remove
     with closing(KafkaProducer(bootstrap_servers=broker.bootstrap)) as producer:
         for number in range(3):
-            moment = int(datetime(2026, 1, 1 + number, tzinfo=UTC).timestamp() * 1000)
+            moment = int((day + timedelta(days=number)).timestamp() * 1000)
             producer.send(topic, encode_single_object(an_event(number)), partition=0, timestamp_ms=moment).get(30)
     assert received(broker, prefix, start="latest") == []
     assert received(broker, prefix) == [], "the group's place is where `latest` was"
-    assert ids(received(broker, prefix, start=datetime(2026, 1, 2, tzinfo=UTC))) == [(1, 0), (2, 0)]
+    assert ids(received(broker, prefix, start=day + timedelta(hours=23))) == [(1, 0), (2, 0)]
     assert ids(received(broker, prefix, start="earliest")) == [(0, 0), (1, 0), (2, 0)]
-    assert received(broker, prefix, start=datetime(2027, 1, 1, tzinfo=UTC)) == []
+    assert received(broker, prefix, start=day + timedelta(days=9)) == []
 
 
 def test_a_record_that_cannot_be_decoded_is_passed_over(broker: Cluster, prefix: TopicSettings, topic: str, caplog: pytest.LogCaptureFixture) -> None:
