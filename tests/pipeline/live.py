@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -144,7 +145,7 @@ def items(count: int, *, first: int = 0) -> list[RawItem]:
         seen = datetime.fromtimestamp(1_608_500_000 + n / 1000, UTC)
         made.append(
             RawItem(
-                item_id=f"{n:032x}", native_id=str(n), source_id=f"sample.outlet-{n % 5}", source_type="test", body=body, url=f"https://o.example/{n}",
+                item_id=blake2b(b"%d" % n, digest_size=16).hexdigest(), native_id=str(n), source_id=f"sample.outlet-{n % 5}", source_type="test", body=body, url=f"https://o.example/{n}",
                 published_raw="2020-12-20T18:00:00Z", fetched_at=seen, mode="live",
             )
         )  # fmt: skip
