@@ -20,18 +20,22 @@ _TIMEOUT_MS = 5_000
 
 
 class Committer:
-    """Tells the run's progress and commits: a callable for the step behind the sinks, pickled without connection."""
+    """Follows what is done: tells the run's progress, and commits. Pickled without connection."""
 
     def __init__(self, settings: KafkaSettings, topic: str, group: str, run: str, floor: Mapping[int, int]) -> None:
         """What an earlier run has done, `floor`, is not taken back while the state is rebuilt from before it."""
         self.settings, self.topic, self.group, self.run, self.floor = settings, topic, group, run, dict(floor)
 
-    def __call__(self, done: Done) -> None:
+    def marked(self, marks: Done) -> None:
+        """Where a bundle that was read ended."""
+        if marks and (here := progress.of(self.run)):
+            here.marked({partition: offset for partition, (offset, _) in marks.items()}, max(appended for _, appended in marks.values()))
+
+    def done(self, done: Done) -> None:
         """Commit what is done, each with the broker's time of its last record. A failure is logged: the next commit holds it too."""
-        here = progress.of(self.run)
-        for partition, (offset, appended) in done.items():
-            if here:
-                here.done(partition, offset, appended)
+        if here := progress.of(self.run):
+            for partition, (offset, _) in done.items():
+                here.done(partition, offset)
         offsets = {
             TopicPartition(self.topic, at): OffsetAndMetadata(offset, str(appended / 1e6))
             for at, (offset, appended) in done.items()

@@ -7,9 +7,9 @@ told (Flink runs no bundle finalizers).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
@@ -20,6 +20,7 @@ from pipeline.fold import Cells, Element, Fold, Message, Write, micros
 from pipeline.fold_in_order import BatchByKey, FoldInOrder
 from pipeline.packing import pack, unpacker
 from pipeline.payload import Payload
+from schemas.records import KafkaPosition
 
 Done = dict[int, tuple[int, int]]
 """Partition -> (next offset, when the record before it was appended, in microseconds)."""
@@ -45,24 +46,37 @@ class FoldMarks(Fold[None]):
         return (), [done] if done else []
 
 
-class AfterSinks(beam.PTransform[Any, Any]):
-    """(payloads, what each sink gives) -> Done, told to `tell` in the worker. `margin` is the longest that steps hold a payload."""
+class Follower(Protocol):
+    """Whom the worker tells how far it is; pickled."""
 
-    def __init__(self, tell: Callable[[Done], None], margin: timedelta) -> None:
+    def marked(self, marks: Done) -> None:
+        """A bundle that was read ended here."""
+
+    def done(self, done: Done) -> None:
+        """Everything before it is in the sinks."""
+
+
+class AfterSinks(beam.PTransform[Any, Any]):
+    """(payloads, what each sink gives) -> nothing; `follower` is told. `margin` is the longest that steps hold a payload."""
+
+    def __init__(self, follower: Follower, margin: timedelta) -> None:
         super().__init__()
-        self.tell, self.margin = tell, margin
+        self.follower, self.margin = follower, margin
 
     def expand(self, inputs: tuple[PCollection[Any], ...]) -> Any:
         """Marks of the payloads, held back by the watermark of all."""
         payloads, *written = inputs
-        marks = payloads | "LastOfBundle" >> beam.ParDo(_LastOfBundle()) | "SendMarks" >> BatchByKey(_route)
+        marks = payloads | "LastOfBundle" >> beam.ParDo(_LastOfBundle(self.follower)) | "SendMarks" >> BatchByKey(_route)
         silent = [given | f"Silent{number}" >> beam.FlatMap(_nothing).with_output_types(Message) for number, given in enumerate(written)]
         folded = (marks, *silent) | "WithSinks" >> beam.Flatten() | "FoldMarks" >> FoldInOrder(FoldMarks(), hold=self.margin)
-        return folded.outputs | "Tell" >> beam.Map(self.tell)
+        return folded.outputs | "Tell" >> beam.Map(self.follower.done)
 
 
 class _LastOfBundle(beam.DoFn):
     """The last payload of each partition in a bundle, and nothing of the others."""
+
+    def __init__(self, follower: Follower) -> None:
+        self.follower = follower
 
     def start_bundle(self) -> None:
         self.last: dict[int, Any] = {}
@@ -72,10 +86,12 @@ class _LastOfBundle(beam.DoFn):
             self.last[payload.kafka.partition] = WindowedValue(payload.kafka, timestamp, (GlobalWindow(),))
 
     def finish_bundle(self) -> Iterable[Any]:
-        return list(self.last.values())
+        marks = list(self.last.values())
+        self.follower.marked({mark.value.partition: (mark.value.offset + 1, micros(mark.value.appended_at)) for mark in marks})
+        return marks
 
 
-def _route(position: Any) -> Iterator[tuple[int, Element]]:
+def _route(position: KafkaPosition) -> Iterator[tuple[int, Element]]:
     yield 0, (micros(position.appended_at), pack((position.partition, position.offset + 1)))
 
 

@@ -35,6 +35,8 @@ REFRESH_SECONDS = 5.0
 """How often the topic's partitions and its id are looked at."""
 POLL_MS = 10
 BATCH_RECORDS = 500
+FETCH_BYTES = 131_072
+"""Of one partition at a time. Partitions of a backlog that are read one after another are far apart in time, and the steps hold what lies between."""
 _log = logging.getLogger(__name__)
 
 
@@ -155,6 +157,8 @@ class _Reader(UnboundedReader):
         if self._progress and self._progress.stopping.is_set():
             return MAX_TIMESTAMP
         reached = self._watermark.reach(self._waiting(), _now())
+        if self._progress:
+            self._progress.reached(self._source.index or 0, reached)
         metrics.watermark(self._source.index or 0, datetime.fromtimestamp(reached / 1e6, UTC))
         return Timestamp(micros=reached)
 
@@ -171,7 +175,11 @@ class _Reader(UnboundedReader):
         """Without a group the consumer cannot be rebalanced away; offsets are kept by the runner, and committed behind the sinks."""
         if self._consumer is None:
             self._consumer = clients.consumer(
-                self._source.settings, auto_offset_reset="none", max_poll_records=BATCH_RECORDS, metadata_max_age_ms=int(REFRESH_SECONDS * 1000)
+                self._source.settings,
+                auto_offset_reset="none",
+                max_poll_records=BATCH_RECORDS,
+                max_partition_fetch_bytes=FETCH_BYTES,
+                metadata_max_age_ms=int(REFRESH_SECONDS * 1000),
             )
         return self._consumer
 
@@ -195,7 +203,7 @@ class _Reader(UnboundedReader):
         self._offsets[partition] = following
         self._watermark.seen(partition, appended, _now())
         if self._progress:
-            self._progress.read(partition, following, appended)
+            self._progress.read(partition, following)
         metrics.ITEMS_READ.labels(partition).inc(len(records))
         metrics.BYTES_READ.labels(partition).inc(sum(len(record.value or b"") for record in records))
         metrics.LAG.labels(partition).set(self._lag(partition) or 0)

@@ -10,61 +10,80 @@ from pipeline.progress import Progress
 SECOND = 1_000_000
 
 
-def reading(*, offset: int, seconds: float) -> Progress:
-    """A run that has done 100 records up to second 10 of one partition, and has read up to an offset, appended so many seconds later."""
+def reading(*, offset: int, watermark: float) -> Progress:
+    """A run that has done 100 records of one partition, with the mark of a bundle at 120, appended at second 10, and has read up to an offset."""
     here = Progress(in_flight=50, margin=SECOND)
     here.began(0, 0)
-    here.done(0, 100, 10 * SECOND)
-    here.read(0, offset, int((10 + seconds) * SECOND))
+    here.marked({0: 100}, 5 * SECOND)
+    here.marked({0: 120}, 10 * SECOND)
+    here.done(0, 100)
+    here.read(0, offset)
+    here.reached(0, int(watermark * SECOND))
     return here
 
 
 @pytest.mark.parametrize(
-    ("offset", "seconds", "full"),
+    ("offset", "watermark", "full"),
     [
-        (150, 5, False),  # as many as may be in flight
-        (151, 5, True),
-        (151, 1, False),  # what the steps hold until the clock has moved on
-        (100, 5, False),  # nothing is in flight
+        (150, 15, False),  # as many as may be in flight
+        (151, 15, True),
+        (151, 11, False),  # the steps hold what was read until the clock has moved on
+        (151, 11.1, True),
+        (100, 15, False),  # nothing is in flight
     ],
 )
-def test_the_reader_waits_when_too_much_is_in_flight_for_longer_than_the_steps_hold(offset: int, seconds: float, full: bool) -> None:
-    assert reading(offset=offset, seconds=seconds).full() == full
+def test_the_reader_waits_when_too_much_is_in_flight_that_nothing_holds(offset: int, watermark: float, full: bool) -> None:
+    assert reading(offset=offset, watermark=watermark).full() == full
 
 
 def test_it_goes_on_when_what_was_read_is_done() -> None:
-    here = reading(offset=200, seconds=5)
+    here = reading(offset=200, watermark=15)
     assert here.full()
-    here.done(0, 200, 15 * SECOND)
+    here.done(0, 200)
     assert not here.full()
+
+
+def test_a_burst_is_read_until_the_clock_has_moved_on() -> None:
+    """All that was read was appended within the margin: no step can go on before the reader does."""
+    here = Progress(in_flight=50, margin=SECOND)
+    here.began(0, 0)
+    for offset in range(100, 1000, 100):
+        here.read(0, offset)
+        here.marked({0: offset}, offset * 1000)
+        here.reached(0, offset * 1000)
+        assert not here.full()
+    here.reached(0, 100_000 + SECOND + 1)
+    assert here.full()
+
+
+def test_the_slowest_split_decides_what_is_ripe() -> None:
+    here = reading(offset=200, watermark=15)
+    here.reached(1, 11 * SECOND)
+    assert not here.full()
+    here.reached(1, 15 * SECOND)
+    assert here.full()
 
 
 def test_what_was_there_before_the_beginning_is_not_in_flight() -> None:
     here = Progress(in_flight=50, margin=0)
     here.began(0, 1_000_000)
-    here.read(0, 1_000_010, SECOND)
+    here.read(0, 1_000_010)
+    here.marked({0: 1_000_005}, 1)
+    here.reached(0, SECOND)
     assert not here.full()
 
 
 def test_all_partitions_count() -> None:
-    here = reading(offset=130, seconds=5)
+    here = reading(offset=130, watermark=15)
     assert not here.full()
     here.began(1, 7)
-    here.read(1, 37, 12 * SECOND)
+    here.read(1, 37)
     assert here.full()
 
 
-def test_a_reader_is_not_stopped_before_anything_is_done() -> None:
-    """Nobody knows yet how long it takes: the steps need the watermark to go on, and with it the reader."""
-    here = Progress(in_flight=50, margin=0)
-    here.began(0, 0)
-    here.read(0, 10_000, 100 * SECOND)
-    assert not here.full()
-
-
-@pytest.mark.parametrize(("seconds", "pause"), [(0, 0), (1, 0), (2, 0.25), (3, 0.5), (5, 1), (60, 1)])
-def test_the_pause_grows_with_the_distance_up_to_a_second(seconds: float, pause: float) -> None:
-    assert reading(offset=200, seconds=seconds).pause() == pause
+@pytest.mark.parametrize(("watermark", "pause"), [(10, 0), (11, 0), (12, 0.25), (13, 0.5), (15, 1), (60, 1)])
+def test_the_pause_grows_with_the_time_that_a_ripe_mark_waits_up_to_a_second(watermark: float, pause: float) -> None:
+    assert reading(offset=200, watermark=watermark).pause() == pause
 
 
 def test_a_run_is_known_by_its_name_until_it_ends() -> None:
