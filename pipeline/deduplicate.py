@@ -172,7 +172,7 @@ class Deduplicate(beam.PTransform[Any, Any]):
         folded = asked | "FoldReferences" >> FoldInOrder(remember, hold=hold, carried=self.carried)
         bodies = reports | "SendBodies" >> BatchByKey(partial(_route_body, shards=shards))
         folded.outputs.element_type = Message
-        rejoined = (bodies, folded.outputs) | beam.Flatten() | "Rejoin" >> FoldInOrder(Rejoin(), hold=hold)
+        rejoined = (bodies, folded.outputs) | beam.Flatten() | "Rejoin" >> FoldInOrder(Rejoin(), hold=hold, behind_ticks=True)
         return Deduplicated(rejoined.outputs | "Count" >> beam.Map(_counted), folded.cells)
 
 

@@ -97,11 +97,14 @@ class _BatchByKey(beam.DoFn):
 
 
 class FoldInOrder(beam.PTransform[Any, Any]):
-    """Message -> Folded. `carried` holds the cells that an earlier slice of a bounded input left, as Folded.cells gives them."""
+    """Message -> Folded. `carried` holds the cells that an earlier slice of a bounded input left, as Folded.cells gives them.
 
-    def __init__(self, fold: Fold[Any], *, hold: timedelta | None, carried: PCollection[Any] | None = None) -> None:
+    `behind_ticks`: messages also come from a fold of the same hold, at its ticks; these have waited, and wait no longer.
+    """
+
+    def __init__(self, fold: Fold[Any], *, hold: timedelta | None, carried: PCollection[Any] | None = None, behind_ticks: bool = False) -> None:
         super().__init__()
-        self.dofn = _FoldAtEnd(fold) if hold is None else _FoldAtTicks(fold, hold)
+        self.dofn = _FoldAtEnd(fold) if hold is None else _FoldAtTicks(fold, hold, behind_ticks=behind_ticks)
         self.carried = carried
 
     def expand(self, batches: PCollection[Message]) -> Any:
@@ -175,8 +178,8 @@ class _FoldAtTicks(beam.DoFn):
     TIMER = TimerSpec("due", TimeDomain.WATERMARK)
     C0, C1, C2, C3, C4, C5, C6, C7 = (BagStateSpec(f"cell{i}", BytesCoder()) for i in range(CELLS))
 
-    def __init__(self, fold: Fold[Any], hold: timedelta) -> None:
-        self.fold, self.hold = fold, hold // timedelta(microseconds=1)
+    def __init__(self, fold: Fold[Any], hold: timedelta, *, behind_ticks: bool = False) -> None:
+        self.fold, self.hold, self.behind_ticks = fold, hold // timedelta(microseconds=1), behind_ticks
         self.step = uuid4().hex
 
     def process(
@@ -224,7 +227,7 @@ class _FoldAtTicks(beam.DoFn):
     ) -> Iterator[Any]:
         cells = (c0, c1, c2, c3, c4, c5, c6, c7)
         held = self._known(key, head, buffer, cells)
-        ready, held.batches = _ripe(held.batches, held.due - self.hold)
+        ready, held.batches = _ripe(held.batches, held.due - (0 if self.behind_ticks else self.hold))
         writes, outputs = self.fold.fold(held.memory, ready)
         for write in writes:
             if write.replace:
@@ -242,7 +245,9 @@ class _FoldAtTicks(beam.DoFn):
 
     def _tick(self, arrival: int) -> int:
         """The tick at which an element is folded: one hold after the first that is not before it."""
-        return -(-arrival // self.hold) * self.hold + self.hold if self.hold else arrival
+        if not self.hold or (self.behind_ticks and arrival % self.hold == 0):
+            return arrival
+        return -(-arrival // self.hold) * self.hold + self.hold
 
     def _known(self, key: int, head: Any, buffer: Any, cells: Sequence[Any]) -> _Held[Any]:
         written = head.read()

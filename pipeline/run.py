@@ -45,7 +45,7 @@ from schemas.records import DeadLetter, Event, Report
 
 PRISM = "PrismRunner"
 HOLDS = 3
-"""Ticks that an element spends in the steps at most: two in deduplication, one in correlation."""
+"""Ticks that an element spends in the steps at most: two until it is deduplicated, one more until it is correlated."""
 _SWITCH_SECONDS = 0.0005
 _COLLECT_EVERY = 100_000
 _LOOK_SECONDS = 0.25

@@ -154,6 +154,24 @@ def test_what_retention_removed_is_said_and_counted(live: Live) -> None:
     assert sum(lost) == 400 - 4 * kept
 
 
+def test_what_retention_removed_under_a_running_reader_is_said_and_counted(live: Live) -> None:
+    process = live.start()
+    live.publish(items(100))
+    live.wait(complete(live, 100), "read")
+    process.send_signal(signal.SIGSTOP)
+    live.publish(items(400, first=100))
+    kept = 5
+    with clients.admin(live.kafka) as admin, clients.consumer(live.kafka) as consumer:
+        ends = consumer.end_offsets([TopicPartition(live.topics.raw, number) for number in range(4)])
+        admin.delete_records({at: end - kept for at, end in ends.items()})
+    process.send_signal(signal.SIGCONT)
+    live.wait(complete(live, 100 + 4 * kept), "what is left")
+    assert live.stop(process) == 0
+    assert "retention removed records that were not read" in live.log
+    check = Counter(report.item_id for report in live.read(live.topics.reports, Report))
+    assert set(check.values()) == {1}
+
+
 def _committed(live: Live) -> int:
     with clients.consumer(live.kafka, group_id="dijla") as consumer:
         return sum(consumer.committed(TopicPartition(live.topics.raw, number)) or 0 for number in range(4))

@@ -35,6 +35,11 @@ def test_ticks_stand_on_a_grid() -> None:
     assert tick(123_456, hold=0) == 123_456
 
 
+def test_what_comes_from_a_fold_has_waited() -> None:
+    behind = _FoldAtTicks(FoldMarks(), timedelta(microseconds=HOLD), behind_ticks=True)
+    assert [behind._tick(arrival) for arrival in (0, 1, HOLD - 1, HOLD)] == [0, 2 * HOLD, 2 * HOLD, HOLD]
+
+
 @given(st.integers(-(10**15), 10**15), st.integers(1, 10**7))
 def test_an_element_waits_for_one_hold_at_least_and_less_than_two(arrival: int, hold: int) -> None:
     due = tick(arrival, hold)
