@@ -13,10 +13,10 @@ import psutil
 from tests.pipeline.live import Live, items
 from tests.pipeline.on_topics import Sent, send
 
-RATE = 200
+RATE = 400
 SECONDS = 60
 GROWTH = 1.15
-"""A run that forgot nothing grows by half in this time."""
+"""Caches fill in this time and give 1.08; a run that kept the report of each item (5 kB) would give 1.2."""
 
 
 def megabytes(process: psutil.Process) -> float:
@@ -33,12 +33,12 @@ def test_memory_is_flat_while_items_come_and_are_forgotten(live: Live) -> None:
     publishing.start()
     samples = []
     while publishing.is_alive():
-        send(live.broker, live.topics.raw, [Sent(b"no record %d" % len(samples))] * 2)  # one in a hundred
+        send(live.broker, live.topics.raw, [Sent(b"no record %d" % len(samples))] * 4)  # one in a hundred
         samples.append(megabytes(psutil.Process(process.pid)))
         time.sleep(1)
     settled = samples[len(samples) // 3 :]
     half = len(settled) // 2
     assert median(settled[half:]) < GROWTH * median(settled[:half]), samples
-    live.wait(lambda: live.count(live.topics.reports) == len(sent), "all written")
-    assert live.count(live.topics.dead_letters) == 2 * len(samples)
+    live.wait(lambda: live.count(live.topics.reports) == len(sent), "all written", seconds=120)
+    assert live.count(live.topics.dead_letters) == 4 * len(samples)
     assert live.stop(process) == 0
