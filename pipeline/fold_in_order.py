@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import struct
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Generic, NamedTuple
 from uuid import uuid4
@@ -29,7 +29,8 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipeline.fold import CARRIED, CELLS, Cells, Element, Fold, MemoryT, Message, messages, unpack_elements
+from pipeline import metrics
+from pipeline.fold import CARRIED, CELLS, Cells, Element, Fold, MemoryT, Message, Write, messages, unpack_elements
 from pipeline.packing import pack, unpacker
 
 Route = Callable[[Any], Iterable[tuple[int, Element]]]
@@ -159,11 +160,20 @@ class _FoldAtEnd(beam.DoFn):
 class _Held(Generic[MemoryT]):
     """What this process knows of a key, true while `version` is the one in the state; else it is restored from there."""
 
-    __slots__ = ("batches", "due", "memory", "version")
+    __slots__ = ("batches", "due", "memory", "sizes", "version")
 
-    def __init__(self, memory: MemoryT, batches: list[tuple[int, bytes]], due: int) -> None:
-        self.memory, self.batches, self.due = memory, batches, due
+    def __init__(self, memory: MemoryT, batches: list[tuple[int, bytes]], due: int, sizes: Mapping[int, int]) -> None:
+        self.memory, self.batches, self.due, self.sizes = memory, batches, due, dict(sizes)
         self.version = b""
+
+    def wrote(self, write: Write) -> None:
+        """A cell has changed in the state."""
+        self.sizes[write.cell] = len(write.content) + (0 if write.replace else self.sizes.get(write.cell, 0))
+
+    @property
+    def size(self) -> int:
+        """Bytes of state."""
+        return sum(self.sizes.values()) + sum(len(packed) for _, packed in self.batches)
 
 
 _HELD: dict[tuple[str, int], _Held[Any]] = {}
@@ -234,6 +244,7 @@ class _FoldAtTicks(beam.DoFn):
                 cells[write.cell].clear()
             if write.content:
                 cells[write.cell].add(write.content)
+            held.wrote(write)
         buffer.clear()
         for arrival, packed in held.batches:
             buffer.add(_ARRIVAL.pack(arrival) + packed)
@@ -241,6 +252,7 @@ class _FoldAtTicks(beam.DoFn):
         if held.due:
             due.set(Timestamp(micros=held.due))
         _sign(held, head)
+        metrics.state(type(self.fold).__name__, key, held.size)
         yield from outputs
 
     def _tick(self, arrival: int) -> int:
@@ -254,9 +266,10 @@ class _FoldAtTicks(beam.DoFn):
         version, due = _HEAD.unpack(written) if written else (b"", 0)
         held = _HELD.get((self.step, key))
         if held is None or held.version != version:
-            memory = self.fold.restore(_pieces(cells) if version else {})
+            pieces = _pieces(cells) if version else {}
+            memory = self.fold.restore(pieces)
             batches = [(_ARRIVAL.unpack_from(packed)[0], packed[_ARRIVAL.size :]) for packed in buffer.read()] if version else []
-            held = _HELD[self.step, key] = _Held(memory, batches, due)
+            held = _HELD[self.step, key] = _Held(memory, batches, due, {number: sum(map(len, cell)) for number, cell in pieces.items()})
         return held
 
 

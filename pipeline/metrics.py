@@ -68,7 +68,7 @@ _JOINED = _counter("dijla_reports_deduplicated_total", "Reports that were no rep
 _EXAMINED = _counter("dijla_reports_examined_total", "Reports that the tagger looked at.", "language")
 _TAGGED = _counter("dijla_reports_tagged_total", "Reports in which the tagger found an event.", "language")
 _TAGS = _counter("dijla_tags_total", "Events that the tagger found in reports.", "type", "language")
-_STATE = _gauge("dijla_state_bytes", "Bytes of state, over all keys folded by this process.", "fold")
+_STATE = _gauge("dijla_state_bytes", "Bytes of state of a fold, over all keys folded by this process.", "fold")
 
 # Sinks
 _WRITTEN = _counter("dijla_records_written_total", "Records that reached a sink.", "kind", "sink")

@@ -47,7 +47,7 @@ PRISM = "PrismRunner"
 HOLDS = 3
 """Ticks that an element spends in the steps at most: two until it is deduplicated, one more until it is correlated."""
 _SWITCH_SECONDS = 0.0005
-_COLLECT_EVERY = 100_000
+_COLLECT = 50_000, 4, 4
 _LOOK_SECONDS = 0.25
 _log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def run(config: Config, plan: Plan, health: Health) -> None:
     if not durable:
         progress.begin(name, here)
         sys.setswitchinterval(_SWITCH_SECONDS)  # the worker's threads wait for each other's answers; 5 ms a turn is most of the latency
-        gc.set_threshold(_COLLECT_EVERY)  # records make no cycles, and looking for them every 700 objects takes a sixth of the time
+        gc.set_threshold(*_COLLECT)  # by default a sixth of the time goes there; with less, what the runner's bundles leave behind fills the memory
     with serving(plan.beam_options) if not durable else _nothing(plan.beam_options) as options:
         pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={'PortableRunner' if not durable else plan.runner}", "--streaming", *options]))
         outlet = Outlet(config.kafka, topics, codec, begin, config.run.delivery_deadline)

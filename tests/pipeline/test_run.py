@@ -83,6 +83,21 @@ def test_what_is_done_is_committed_though_partitions_are_idle(live: Live) -> Non
     assert live.count(live.topics.reports) == 400, "each is an edit of the one before"
 
 
+def test_what_a_run_measures(live: Live) -> None:
+    live.start()
+    live.publish(items(100))
+    live.wait(lambda: live.count(live.topics.reports) == 100, "reports")
+    live.wait(lambda: live.count(live.topics.events) > 0, "events")
+    page = live.monitored("/metrics")
+    found = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith("dijla_")}
+    assert sum(value for name, value in found.items() if name.startswith("dijla_items_read_total")) == 100
+    assert found['dijla_records_written_total{kind="reports",sink="kafka"}'] == 100
+    assert found['dijla_state_bytes{fold="FoldReferences"}'] >= 36 * 2 * 100, "an entry for each id and each text"
+    assert found['dijla_state_bytes{fold="FoldReports"}'] > 0
+    assert found['dijla_watermark_age_seconds{split="0"}'] < 60
+    assert found['dijla_published_to_sink_seconds_count{kind="reports",mode="live"}'] == 100
+
+
 def test_files_beside_topics(live: Live, tmp_path: Path) -> None:
     live.environment |= {"DIJLA_RUN__FILE_EVERY": "PT2S"}
     process = live.start("--sink", "kafka,avro", "--out", str(tmp_path / "out"))
