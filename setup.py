@@ -23,7 +23,8 @@ setup(
         "ahocorasick_rs>=1.0.3,<2",  # multi-pattern matching
         "click>=8.1,<9",  # command line
         "courlan>=1.4,<2",  # canonical URLs
-        "httpx>=0.28,<1",  # schema registry, tokens
+        "httpx>=0.28,<1",  # collecting, schema registry, tokens
+        "httpcore>=1.0.9,<2",  # connections to checked addresses
         "inscriptis>=2.7,<3",  # HTML to text
         "msgspec>=0.20,<1",  # records in flight and in state; records to and from plain values
         "numpy>=1.26,<3",
@@ -32,8 +33,10 @@ setup(
         "pydantic>=2.9,<3",  # settings and data files
         "rich>=13.9,<16",  # tables, progress
         "trafilatura>=2.0,<3",  # articles of web pages
+        "lxml>=5.3,<7",  # web previews
         "lxml_html_clean>=0.4,<1",  # what trafilatura needs of lxml since it moved out
         "warcio>=1.7.5,<2",
+        "websockets>=15,<17",  # streams
         "zstandard>=0.23,<1",
         "charset-normalizer>=3.4,<4",
         "tzdata>=2024.2",

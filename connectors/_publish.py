@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import islice
 
@@ -12,10 +12,52 @@ from connectors._origin import DEAD_LETTER_BYTES
 from schemas.kafka import schema_topic
 from schemas.kafka.delivery import LARGEST, Delivery, Message, Refusal, Refused, Undelivered
 from schemas.kafka.envelope import Codec, dead_letter_message, raw_message
+from schemas.kafka.failures import KafkaFailure
 from schemas.kafka.topics import Topics
 from schemas.records import DeadLetter, RawItem
 
 _TRIES = 3
+
+
+class Messages:
+    """Records as messages to their topics; what no broker takes as a dead letter, counted in `refused`."""
+
+    def __init__(self, topics: Topics, codec: Codec, now: Callable[[], datetime]) -> None:
+        """`now()` (aware) becomes the time of failure of what is refused."""
+        self.refused = 0
+        self._topics, self._codec, self._now = topics, codec, now
+
+    def of(self, record: RawItem | DeadLetter) -> Message:
+        """The message of a record; of one over the limit that of its dead letter. Raises SchemaError where it does not fit its schema."""
+        if isinstance(record, DeadLetter):
+            return dead_letter_message(self._topics.dead_letters, record, self._codec)
+        message = raw_message(self._topics.raw, record, self._codec)
+        if message.size > LARGEST:
+            return self.letter(Refusal(message, f"{message.size:,} bytes, more than the {LARGEST:,} that a broker takes"))
+        return message
+
+    def letter(self, refusal: Refusal) -> Message:
+        """The dead letter of an item that no broker takes. Raises Refused for any other message that is not taken."""
+        message = refusal.message
+        if message.topic != self._topics.raw:
+            raise Refused([refusal])
+        self.refused += 1
+        payload = message.value or b""
+        item, now = self._codec.decode(payload, RawItem), self._now()
+        letter = DeadLetter(
+            stage="write",
+            error_class=Refused.__name__,
+            error_message=f"{item.source_id}, item {item.native_id}: {refusal.reason}",
+            payload=payload[:DEAD_LETTER_BYTES],
+            payload_size=len(payload),
+            payload_sha256=hashlib.sha256(payload).hexdigest(),
+            payload_truncated=len(payload) > DEAD_LETTER_BYTES,
+            file=item.archive_file,
+            position=item.archive_position,
+            first_failed_at=now,
+            last_failed_at=now,
+        )
+        return dead_letter_message(self._topics.dead_letters, letter, self._codec)
 
 
 class Publisher:
@@ -27,64 +69,53 @@ class Publisher:
 
     def __init__(self, delivery: Delivery, topics: Topics, codec: Codec, *, now: datetime) -> None:
         """`now` (aware) becomes the time of failure of what is refused. Raises what Delivery raises."""
-        self.refused = 0
-        self._delivery, self._topics, self._codec, self._now = delivery, topics, codec, now
+        self._delivery, self._messages = delivery, Messages(topics, codec, lambda: now)
         schema_topic.publish(delivery, topics.schemas)
+
+    @property
+    def refused(self) -> int:
+        """How many items no broker took."""
+        return self._messages.refused
 
     def send(self, record: RawItem | DeadLetter) -> None:
         """Hand a record over. Raises SchemaError where it does not fit its schema, Undelivered."""
-        message = self._message(record)
-        if message.size > LARGEST:  # here, as Delivery keeps what it refuses until the flush
-            message = self._letter(Refusal(message, f"{message.size:,} bytes, more than the {LARGEST:,} that a broker takes"))
-        self._deliver([message])
+        deliver(self._delivery, [self._messages.of(record)], self._messages, _Tries().count, flush=False)
 
     def flush(self) -> None:
         """Return when all is delivered. Raises Undelivered, and Refused where not even a dead letter is taken."""
-        self._deliver([], flush=True)
+        deliver(self._delivery, [], self._messages, _Tries().count)
 
-    def _deliver(self, messages: Sequence[Message], *, flush: bool = False) -> None:
-        todo, tries = deque(messages), _TRIES
-        while True:
-            try:
-                while todo:
-                    self._delivery.send(todo[0])
-                    todo.popleft()
-                if flush:
-                    self._delivery.flush()
-            except Undelivered as error:
-                tries -= 1
-                if not tries:
-                    raise
-                todo = deque([*error.messages, *islice(todo, 1, None), *map(self._letter, error.refusals)])  # the one in hand is among them
-            except Refused as error:
-                todo = deque(map(self._letter, error.refusals))
-            else:
-                return
 
-    def _message(self, record: RawItem | DeadLetter) -> Message:
-        if isinstance(record, RawItem):
-            return raw_message(self._topics.raw, record, self._codec)
-        return dead_letter_message(self._topics.dead_letters, record, self._codec)
+class _Tries:
+    def __init__(self) -> None:
+        self._left = _TRIES
 
-    def _letter(self, refusal: Refusal) -> Message:
-        """The dead letter of an item that no broker takes. Raises Refused for a dead letter that is not taken."""
-        message = refusal.message
-        if message.topic != self._topics.raw:
-            raise Refused([refusal])
-        self.refused += 1
-        payload = message.value or b""
-        item = self._codec.decode(payload, RawItem)
-        letter = DeadLetter(
-            stage="write",
-            error_class=Refused.__name__,
-            error_message=f"{item.source_id}, item {item.native_id}: {refusal.reason}",
-            payload=payload[:DEAD_LETTER_BYTES],
-            payload_size=len(payload),
-            payload_sha256=hashlib.sha256(payload).hexdigest(),
-            payload_truncated=len(payload) > DEAD_LETTER_BYTES,
-            file=item.archive_file,
-            position=item.archive_position,
-            first_failed_at=self._now,
-            last_failed_at=self._now,
-        )
-        return dead_letter_message(self._topics.dead_letters, letter, self._codec)
+    def count(self, failure: KafkaFailure) -> None:
+        self._left -= 1
+        if not self._left or not isinstance(failure, Undelivered):
+            raise failure
+
+
+def deliver(delivery: Delivery, sent: Sequence[Message], messages: Messages, pause: Callable[[KafkaFailure], None], *, flush: bool = True) -> None:
+    """Send in order, what is not acknowledged again; with `flush`, return when all is acknowledged.
+
+    `pause` is called with Undelivered, or what keeps us from connecting, before the next try, and raises when there is to be none.
+    Raises Refused for what not even becomes a dead letter.
+    """
+    todo = deque(sent)
+    while True:
+        try:
+            while todo:
+                delivery.send(todo[0])
+                todo.popleft()
+            if flush:
+                delivery.flush()
+        except Undelivered as error:
+            pause(error)
+            todo = deque([*error.messages, *islice(todo, 1, None), *map(messages.letter, error.refusals)])  # the one in hand is among them
+        except Refused as error:
+            todo = deque(map(messages.letter, error.refusals))
+        except KafkaFailure as failure:
+            pause(failure)
+        else:
+            return

@@ -16,9 +16,12 @@ import msgspec
 
 from pipeline.commands.archive import archive
 from pipeline.commands.broker import broker
+from pipeline.commands.check import check as check_source
+from pipeline.commands.collect import collect
 from pipeline.commands.publish import publish
 from pipeline.commands.redrive import redrive
 from pipeline.commands.run import run
+from pipeline.commands.sources import sources
 from pipeline.commands.watch import watch
 from schemas.errors import DijlaError, UsageError
 
@@ -208,7 +211,7 @@ def check() -> None:
     click.echo(f"compatible in both directions with every released version ({versions})")
 
 
-for command in (broker, publish, run, watch, archive, redrive):
+for command in (broker, collect, check_source, sources, publish, run, watch, archive, redrive):
     main.add_command(command)
 
 

@@ -16,6 +16,7 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from pipeline.logs import masked
@@ -69,12 +70,12 @@ class Health:
 
 
 @contextmanager
-def monitored(health: Health, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve metrics and health while the context lasts; gives the address, http://HOST:PORT. Port 0 takes a free one.
+def monitored(health: Health, host: str = "127.0.0.1", port: int = 0, registry: CollectorRegistry = REGISTRY) -> Iterator[str]:
+    """Serve the registry's metrics and health while the context lasts; gives the address, http://HOST:PORT. Port 0 takes a free one.
 
     Raises UsageError where the address cannot be had.
     """
-    with _listening(health, host, port) as server:
+    with _listening(health, host, port, registry) as server:
         Thread(target=server.serve_forever, name="monitor", daemon=True).start()
         try:
             yield f"http://{f'[{host}]' if ':' in host else host}:{server.server_address[1]}"
@@ -82,9 +83,9 @@ def monitored(health: Health, host: str = "127.0.0.1", port: int = 0) -> Iterato
             server.shutdown()
 
 
-def _listening(health: Health, host: str, port: int) -> _Server:
+def _listening(health: Health, host: str, port: int, registry: CollectorRegistry) -> _Server:
     try:
-        return _Server(health, host, port)
+        return _Server(health, host, port, registry)
     except (OSError, OverflowError) as error:
         raise UsageError(f"metrics and health cannot be served at {host}:{port}: {error}; choose another address or port, or 0 for a free port") from error
 
@@ -93,8 +94,8 @@ class _Server(ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, health: Health, host: str, port: int) -> None:
-        self.health = health
+    def __init__(self, health: Health, host: str, port: int, registry: CollectorRegistry) -> None:
+        self.health, self.registry = health, registry
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Handler)
 
@@ -115,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path == "/metrics":
             encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-            self._answer(HTTPStatus.OK, content_type, encode(REGISTRY))
+            self._answer(HTTPStatus.OK, content_type, encode(self.server.registry))
         elif path == "/healthz":
             self._state(self.server.health.liveness())
         elif path == "/readyz":

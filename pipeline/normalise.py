@@ -129,7 +129,7 @@ def text_hash(title: str | None, text: str) -> str:
 
 
 def _digest(*parts: str) -> str:
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b("\0".join(parts).encode("utf8", "replace"), digest_size=8).hexdigest()
 
 
 def _one_line(text: str) -> str:

@@ -24,7 +24,6 @@ from apache_beam.runners.runner import PipelineResult
 
 from pipeline.build import Sink, Source, build
 from pipeline.fold import micros
-from pipeline.folder_lock import locked
 from pipeline.metrics import JOINED, counts
 from pipeline.normalise import first_seen
 from pipeline.settings import Settings
@@ -33,6 +32,7 @@ from pipeline.sources.avro_files import ReadSpool, ReadState
 from pipeline.spool import RUN_BYTES, Entry, Sorter, write_spool
 from schemas import avro
 from schemas.errors import UsageError, WriteError
+from schemas.folder_lock import locked
 from schemas.records import DeadLetter, RawItem
 
 MANIFEST = "replay.json"

@@ -20,10 +20,10 @@ from kafka.structs import OffsetAndMetadata
 
 from pipeline.dead_letter import dead_letter
 from pipeline.decoder import Decoder
-from pipeline.folder_lock import locked
 from pipeline.segments import Segment, clear, end_of
 from pipeline.topic_positions import committed, offsets_at, partitions
 from schemas.errors import DijlaError, SchemaError, WriteError
+from schemas.folder_lock import locked
 from schemas.kafka.envelope import position
 from schemas.records import DeadLetter, KafkaPosition, RawItem
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.config import flag_name, load, settings
+from pipeline.config import Config, flag_name, load, settings
+
+if TYPE_CHECKING:
+    from schemas.kafka.topics import Topics
 
 
 def config_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -51,3 +54,25 @@ def variable(name: str) -> str:
 
 def _metavar(key: tuple[str, ...]) -> str:
     return "HOST:PORT" if key[-1].endswith("servers") else "URL" if key[-1] == "url" else "VALUE"
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Of HOST:PORT as --monitor takes it."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal():
+        raise click.BadParameter(f"{text}: give HOST:PORT", param_hint="--monitor")
+    return host, int(port)
+
+
+def checked_topics(config: Config, *kinds: str) -> Topics:
+    """The topics. Raises UsageError where one of these kinds ("raw", "cursors") is not as it must be."""
+    from schemas.errors import UsageError
+    from schemas.kafka.clients import admin
+    from schemas.kafka.topics import Topics, problems, specs
+
+    topics = Topics.of(config.topics)
+    names = {getattr(topics, kind) for kind in kinds}
+    with admin(config.kafka) as client:
+        if wrong := problems(client, [spec for spec in specs(config.topics) if spec.name in names]):
+            raise UsageError("the topics are not as they must be:\n  " + "\n  ".join(wrong))
+    return topics

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.options import kafka_options
+from pipeline.commands.options import checked_topics, kafka_options
 
 if TYPE_CHECKING:
     from pipeline.config import Config
-    from schemas.kafka.topics import Topics
 
 
 @click.command()
@@ -45,7 +44,7 @@ def publish(paths: tuple[Path, ...], config: Config, mode: str, rate: float | No
 
     logs.set_up()
     logs.conceal_all(config)
-    now, topics = datetime.now(UTC), _checked_topics(config)
+    now, topics = datetime.now(UTC), checked_topics(config, "raw", "dead_letters", "schemas")
     delivery = Delivery(config.kafka)
     with closing(delivery), tempfile.TemporaryDirectory(prefix="dijla-publish-") as work, Progress(hidden=as_json) as progress:
         publisher = Publisher(delivery, topics, SingleObject(), now=now)
@@ -61,17 +60,3 @@ def publish(paths: tuple[Path, ...], config: Config, mode: str, rate: float | No
         click.echo(f"{done.items - publisher.refused} items to {topics.raw} as {mode}, {letters} dead letters to {topics.dead_letters}")
     if letters:
         click.get_current_context().exit(3)
-
-
-def _checked_topics(config: Config) -> Topics:
-    """The topics; raises UsageError where one that we write to is not as it must be."""
-    from schemas.errors import UsageError
-    from schemas.kafka.clients import admin
-    from schemas.kafka.topics import Topics, problems, specs
-
-    topics = Topics.of(config.topics)
-    with admin(config.kafka) as client:
-        written = [spec for spec in specs(config.topics) if spec.name in (topics.raw, topics.dead_letters, topics.schemas)]
-        if wrong := problems(client, written):
-            raise UsageError("the topics are not as they must be:\n  " + "\n  ".join(wrong))
-    return topics

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.options import config_options
+from pipeline.commands.options import config_options, host_and_port
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -42,7 +42,7 @@ def run(config: Config, runner: str, start: str, sinks: str, out: Path | None, m
     from pipeline.run import run as run_pipeline
     from pipeline.topic_positions import parse_start
 
-    host, port = _address(monitor)
+    host, port = host_and_port(monitor)
     plan = Plan(parse_start(start), _sinks(sinks), out, runner, beam_options)
     health = Health(("broker", "topics", "job"), {}, _BEATS)
     with monitored(health, host, port) as address:
@@ -55,10 +55,3 @@ def _sinks(names: str) -> list[str]:
     if unknown := [name for name in given if name not in ("kafka", "avro")]:
         raise click.BadParameter(f"{', '.join(unknown)}: choose of kafka, avro", param_hint="--sink")
     return given
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal():
-        raise click.BadParameter(f"{text}: give HOST:PORT", param_hint="--monitor")
-    return host, int(port)

@@ -1,0 +1,89 @@
+"""`dijla check`: look at one source."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from connectors._poll import Polled
+    from connectors._sources import Source
+
+
+@click.command()
+@click.argument("source", metavar="SOURCE")
+@click.option("--sources", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.toml", help="Where SOURCE is an id of.")
+@click.option("--type", "kind", default="rss", show_default=True, help="Its connector, where SOURCE is a URL.")
+@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON lines.")
+def check(source: str, file: Path | None, kind: str, as_json: bool) -> None:
+    """Poll a source once and show everything: HTTP facts, items, what would be sent and why the rest not. Sends and stores nothing.
+
+    SOURCE is an id of the sources file, or a URL. Exit status 3 where it cannot be read.
+
+    \b
+    Example:  dijla check https://news.example/feed.xml
+    """
+    from pydantic import SecretStr
+
+    from pipeline import logs
+
+    logs.set_up()
+    chosen = _source(source, file, kind)
+    logs.conceal(*(SecretStr(chosen.secret(name)) for name in chosen.secrets))
+    polled = asyncio.run(_poll(chosen))
+    _show(chosen, polled, as_json=as_json)
+    if polled.failure:
+        click.get_current_context().exit(3)
+
+
+def _source(name: str, file: Path | None, kind: str) -> Source:
+    from connectors._sources import load, source_of
+
+    if file is None:
+        return source_of({"id": "check", "type": kind, "url": name})
+    found = {source.id: source for source in load(file)}
+    if name not in found:
+        raise UsageError(f"{file} has no source {name}: it has {', '.join(sorted(found))}")
+    return found[name]
+
+
+async def _poll(source: Source) -> Polled:
+    from connectors._poll import opened, poll
+    from connectors._state import State
+
+    async with opened(_now) as (http, reader):
+        return await poll(source, State(), http, reader, _now, luck=0.5)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _show(source: Source, polled: Polled, *, as_json: bool) -> None:
+    from pipeline.commands.source_tables import record_table
+    from pipeline.logs import masked
+    from pipeline.terminal import console, data
+    from schemas.avro import to_json
+
+    payload = polled.payload
+    if as_json:
+        for record in polled.records:
+            click.echo(json.dumps(to_json(record), ensure_ascii=False))
+        return
+    screen = console()
+    screen.print(data(f"{source.id} ({source.type}): {polled.state.status} {masked(polled.state.message)}"))
+    if payload:
+        for address in payload.redirects:
+            screen.print(data(masked(f"  by way of {address}")))
+        screen.print(data(masked(f"  {payload.url}: status {payload.status}, {len(payload.body):,} bytes")))
+        for name, value in payload.headers.items():
+            screen.print(data(masked(f"  {name}: {value}")))
+    screen.print(f"{polled.read} records read, {len(polled.records)} would be sent")
+    screen.print(record_table(polled))
