@@ -11,7 +11,8 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -26,7 +27,7 @@ from connectors._poll import DEADLINE, Polled, opened, poll
 from connectors._reader import SandboxReader
 from connectors._sources import Source
 from connectors._state import HOST, Host, State, decode_host, decode_state, encode
-from connectors._stream import messages
+from connectors._stream import opened as opened_stream
 from schemas.records import DeadLetter, RawItem
 
 _AT_ONCE = 50
@@ -35,6 +36,8 @@ _SPREAD_SECONDS = 0.3
 _STORED_EVERY = 900.0
 """Seconds after which a state is stored although nothing but its times has changed."""
 _BATCH_SECONDS, _BATCH_MESSAGES = 1.0, 200
+_RECONNECT_SECONDS = 1.0
+"""Until the next connection after one that ended; doubled with each failure."""
 _PARCEL_RECORDS = 1_000
 """From so many on, no more join a delivery: it must be written within a transaction's time."""
 _log = logging.getLogger(__name__)
@@ -110,36 +113,48 @@ class Collector:
     async def _stream(self, source: Source) -> None:
         """One connection: the gap, then what comes, until it ends."""
         host = self._host[source.id]
-        if connector(source.type).request(source, self.states[source.id].cursor) is not None and (await self._poll(source, DEADLINE)).failure:
-            return
         subscription = _subscription(source, self.states[source.id].cursor)
         assert subscription
         failure: FetchFailed | None = None
         try:
-            async for batch in self._batches(messages(self._http, subscription, source, self._clock)):
-                await self._take(source, batch)
-                self._judge_host(host, None)
+            async with opened_stream(self._http, subscription, source, self._clock) as arriving:
+                # Behind the opening: what is posted between the last page and the stream would be lost.
+                if not await self._fill_gap(source):
+                    return
+                async with aclosing(self._batches(arriving)) as batches:
+                    async for batch in batches:
+                        await self._take(source, batch)
+                        self._judge_host(host, None)
         except FetchFailed as error:
             failure = error
             self._judge_host(host, error)
-        state = self.states[source.id]
+        state, now = self.states[source.id], self._clock().timestamp()
         status, failures = (failure.status, state.failures + 1) if failure else ("reconnecting", 0)
-        again = self._clock().timestamp() + (0.0 if failure else 1.0)
+        again = _pacing.retry(now, _RECONNECT_SECONDS, max(failures, 1), _luck())
         await self._hand_over(source, changed(state, status=status, message=str(failure or ""), failures=failures, next_at=again), ())
+
+    async def _fill_gap(self, source: Source) -> bool:
+        """Poll until nothing is new; whether that went well."""
+        asks, before = connector(source.type), None
+        while before != self.states[source.id].cursor and not self._stop.is_set():
+            before = self.states[source.id].cursor
+            if asks.request(source, before) is not None and (await self._poll(source, DEADLINE)).failure:
+                return False
+        return True
 
     async def _take(self, source: Source, batch: Sequence[Payload]) -> None:
         """The messages of a moment, parsed and delivered."""
         state = self.states[source.id]
         records: list[RawItem | DeadLetter] = []
         cursor = state.cursor
-        for parsed in await self._reader.read_all(batch, source):
+        for parsed in await self._reader.read_all([replace(payload, cursor=cursor) for payload in batch], source):
             records += parsed.records
-            cursor = parsed.cursor or cursor
+            cursor = parsed.cursor
         now = self._clock().timestamp()
         after = changed(state, cursor=dict(cursor), status="ok", message="", failures=0, polled_at=now)
         await self._hand_over(source, _pacing.with_news(after, now) if records else after, records)
 
-    async def _batches(self, stream: AsyncGenerator[Payload]) -> AsyncIterator[list[Payload]]:
+    async def _batches(self, stream: AsyncGenerator[Payload]) -> AsyncGenerator[list[Payload]]:
         """What comes within a second of the first; ends with the stream, and when the collector stops."""
         arriving = asyncio.ensure_future(anext(stream, None))
         stopping = asyncio.ensure_future(self._stop.wait())

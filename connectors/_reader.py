@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from connectors._connector import Parsed, Payload, connector
 from connectors._sandbox import Sandbox
@@ -49,13 +50,14 @@ def parse(payload: Payload, source: Source) -> Parsed:
 
 
 def parse_each(payloads: Sequence[Payload], source: Source) -> list[Parsed]:
-    """What the sandbox calls for messages of a stream."""
-    found = []
+    """What the sandbox calls for messages of a stream; the cursor behind each is the next one's."""
+    found: list[Parsed] = []
     for payload in payloads:
+        told = replace(payload, cursor=found[-1].cursor) if found else payload
         try:
-            found.append(parse(payload, source))
+            found.append(parse(told, source))
         except ReadError as error:
-            found.append(_letter(payload, source, error))
+            found.append(_letter(told, source, error))
     return found
 
 

@@ -127,4 +127,4 @@ def _is_about(text: str, keywords: Collection[str]) -> bool:
 
 def _folded(text: str) -> str:
     """Without case, and without the differences of code points that nobody sees."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return unicodedata.normalize("NFKC", text).casefold()

@@ -1,7 +1,7 @@
 """Mastodon: a timeline by its stream, the gap before each connection by the REST API.
 
 Source: https://docs.joinmastodon.org/methods/streaming/ and /methods/timelines/. Options: `timeline`, one of public (the default), local, hashtag
-with `hashtag`, account with `account` (its id; it has no stream and is polled). Secret: `token`, a user's, where the server asks for one.
+with `hashtag`, account with `account` (its id; it has no stream and is polled). Secret: `token`, a user's; without it the timeline is polled.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def request(source: Source, cursor: Cursor) -> Request:
 
 
 def subscribe(source: Source, cursor: Cursor) -> Subscription | None:
-    """The stream of the timeline; None for an account's, which has none. Raises UsageError."""
+    """The stream of the timeline; None for an account's, which has none, and without a token, as servers want one since 4.2. Raises UsageError."""
     timeline, name = _timeline(source)
-    if timeline == "account":
+    if timeline == "account" or "token" not in source.secrets:
         return None
     path = {"public": "public", "local": "public/local", "hashtag": f"hashtag?{urlencode({'tag': name})}"}[timeline]
     return Subscription(f"{_base(source)}/streaming/{path}", "sse", _headers(source), secret_parts=_secrets(source))

@@ -35,7 +35,7 @@ RATE = 300
 LATENCY_SECONDS = 100
 WARM_UP = 20.0
 BACKLOG = 100_000
-SOAK_MINUTES = 10.0
+SOAK_MINUTES = 30.0
 CODEC = SingleObject()
 _ATTACKS = (
     "A roadside bomb wounded two people",
@@ -216,7 +216,7 @@ def memory(process: subprocess.Popen[bytes]) -> float:
 
 
 def main() -> None:
-    """Latency, throughput, and ten minutes of memory."""
+    """Latency, throughput, and half an hour of memory."""
     latency()
     throughput()
     soak()

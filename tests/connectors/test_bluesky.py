@@ -152,6 +152,7 @@ def test_languages(declared: Any, wanted: list[str], is_taken: bool) -> None:
         ("تەقینەوە لە بەغدا", "بەغدا", True),
         ("DÉGÂTS à Bagdad", "de\u0301gâts", True),
         ("STRASSE", "straße", True),
+        ("𝐁𝐀𝐆𝐇𝐃𝐀𝐃 now", "baghdad", True),
         ("Good morning", "baghdad", False),
     ],
 )

@@ -153,7 +153,7 @@ def test_mastodon_fills_the_gap_between_connections(tmp_path: Path, monkeypatch:
 
     asyncio.run(run())
     items, letters = kept(tmp_path)
-    assert set(map(str, range(98, served.posted - 60 + 1))) <= set(items)
+    assert set(map(str, range(101, served.posted - 60 + 1))) <= set(items)
     assert not letters
     assert any("min_id" in path for path in served.asked)
     records = [record for record in archive.read([tmp_path], now=now(), mode="replay") if isinstance(record, RawItem)]

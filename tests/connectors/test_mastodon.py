@@ -146,6 +146,10 @@ def test_a_deletion_without_an_id_cannot_be_read(deleted: bytes) -> None:
         parse(deleted, "delete")
 
 
+def test_what_is_told_as_an_update_is_one() -> None:
+    assert item(parse(a_status(1), "status.update")).operation == "update"
+
+
 def test_only_a_new_status_moves_the_cursor_and_only_on() -> None:
     assert parse(a_status(7), "update", behind(5)).cursor == behind(7)
     assert parse(a_status(3), "update", behind(5)).cursor == behind(5)
@@ -198,8 +202,9 @@ def test_the_publisher_is_the_sources_file_s_but_not_of_boosts() -> None:
         ({"timeline": "account", "account": 77}, "accounts/77/statuses?limit=40", None),
     ],
 )
-def test_timelines(options: dict[str, Any], page: str, stream: str | None) -> None:
-    asked = a_source("mastodon", "https://social.example/", **options)
+def test_timelines(options: dict[str, Any], page: str, stream: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMPLE_TOKEN", TOKEN)
+    asked = a_source("mastodon", "https://social.example/", secrets={"token": "SAMPLE_TOKEN"}, **options)
     assert mastodon.request(asked, {}).url == f"https://social.example/api/v1/{page}"
     assert mastodon.request(asked, behind(1)).url == f"https://social.example/api/v1/{page}&min_id={FIRST + 1}"
     subscription = mastodon.subscribe(asked, {})
@@ -222,11 +227,12 @@ def test_the_token_goes_in_a_header_and_nowhere_else(server: Mastodon) -> None:
     assert mastodon.request(source(server), {}).secret_parts == (TOKEN,)
 
 
-def test_an_open_server_is_told_no_token(server: Mastodon) -> None:
+def test_without_a_token_it_is_polled_and_told_none(server: Mastodon) -> None:
     server.is_open = True
     server.post(1)
     assert visit(a_source("mastodon", server.url), {}).ids == ids(1)
     assert "authorization" not in server.asked[0].headers
+    assert mastodon.subscribe(a_source("mastodon", server.url), {}) is None
 
 
 def test_a_token_that_is_wrong_is_forbidden(server: Mastodon, monkeypatch: pytest.MonkeyPatch) -> None:

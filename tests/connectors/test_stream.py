@@ -166,10 +166,10 @@ def test_a_server_may_end_it_and_say_why(code: int, word: str | None) -> None:
 
 def test_a_quiet_server_is_alive_while_it_answers_pings() -> None:
     async def told(connection: ServerConnection) -> None:
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(1.6)
         await connection.send("late")
 
-    found = from_websocket(told, idle=0.3)
+    found = from_websocket(told, idle=0.8)
     assert (bodies(found), status(found)) == ([b"late"], None)
 
 

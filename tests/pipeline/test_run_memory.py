@@ -41,4 +41,3 @@ def test_memory_is_flat_while_items_come_and_are_forgotten(live: Live) -> None:
     assert median(settled[half:]) < GROWTH * median(settled[:half]), samples
     live.wait(lambda: live.count(live.topics.reports) == len(sent), "all written", seconds=120)
     assert live.count(live.topics.dead_letters) == 4 * len(samples)
-    assert live.stop(process) == 0
