@@ -42,7 +42,16 @@ setup(
         "tzdata>=2024.2",
     ],
     extras_require={
-        "dev": ["hypothesis>=6.150,<7", "mypy>=1.18,<3", "pytest>=9,<10", "pytest-xdist>=3.8,<4", "ruff>=0.14,<1", "trustme>=1.2,<2", "types-psutil"],
+        "dev": [
+            "hypothesis>=6.150,<7",
+            "mypy>=1.18,<3",
+            "pytest>=9,<10",
+            "pytest-timeout>=2.4,<3",
+            "pytest-xdist>=3.8,<4",
+            "ruff>=0.14,<1",
+            "trustme>=1.2,<2",
+            "types-psutil",
+        ],
         "bench": ["bytewax>=0.21,<0.22"],
     },
     entry_points={"console_scripts": ["dijla = pipeline.cli:main"]},

@@ -21,8 +21,9 @@ from schemas.kafka.settings import KafkaSettings
 
 _COLLECTOR = b"@"  # no source's id begins with it
 _POLL_MS = 200
-# Another collector that died within a transaction hides what was written after it, until a broker aborts that: 10 s, looked at every 10 s.
-_PATIENCE_S = 30.0
+# Another collector that died within a transaction hides what was written after it, until a broker aborts that: 10 s, looked at every 10 s, and the
+# broker itself may be starting.
+_PATIENCE_S = 60.0
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -50,7 +51,7 @@ def mark_message(topic: str, name: str, mark: Mark) -> Message:
 
 
 def read(settings: KafkaSettings, topic: str) -> Cursors:
-    """All that was committed before this call. Raises KafkaFailure, also where a transaction stays open for 30 s."""
+    """All that was committed before this call. Raises KafkaFailure, also where a transaction stays open for 60 s."""
     cursors = Cursors({}, {})
     for record in _records(settings, topic):
         try:

@@ -156,7 +156,7 @@ class Transactions:
         """A producer besides which no other of our name can write, and whose predecessor's transaction is committed or aborted."""
         client = producer(
             self._settings,
-            transactional_id=f"dijla-collect-{self._name}",
+            transactional_id=f"dijla-collect-{self._cursors}-{self._name}",  # the topic holds our mark: collectors of other topics are no rivals
             transaction_timeout_ms=_TIMEOUT_MS,
             request_timeout_ms=_TIMEOUT_MS,
             max_block_ms=_TIMEOUT_MS,

@@ -18,8 +18,10 @@ from pipeline.broker.probe import known_brokers
 
 PLAINTEXT = "PLAINTEXT"
 _LOG4J = Path(__file__).with_name("log4j2.xml")
-# The shell ends at once: the server is then nobody's child, needs no one to reap it and outlives whoever started it.
-_DETACHED = 'console=$1 pid=$2; shift 2; "$@" >>"$console" 2>&1 </dev/null & echo $! >"$pid"'
+# The outer shell ends at once, so the server outlives whoever started it; the inner one reaps it and notes how it ended (137: killed, as when memory is out).
+_DETACHED = """exec >>"$1" 2>&1 </dev/null; pid=$2; shift 2
+( "$@" & echo $! >"$pid.draft"; mv "$pid.draft" "$pid"; wait $!; echo "ended with status $?" ) &
+until [ -e "$pid" ]; do sleep 0.01; done"""
 
 
 class Node:
@@ -63,6 +65,7 @@ class Node:
         """Start the server unless it runs; do not wait."""
         if self.pid is None:
             command = [*self._java("kafka.Kafka"), str(self._properties)]
+            self._pid_file.unlink(missing_ok=True)
             detached = ["sh", "-c", _DETACHED, "sh", str(self._console), str(self._pid_file), *command]
             subprocess.run(detached, start_new_session=True, check=True)  # noqa: S603 - our own arguments
 

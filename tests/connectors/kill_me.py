@@ -5,7 +5,6 @@ The source has numbered items; its state is the number of the next one. Prints a
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -59,11 +58,13 @@ def run_killing(options: dict[str, Any], *, kills: int, within: tuple[float, flo
     for attempt in range(kills):
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            process.stdout.readline()  # the first batch is delivered; a killed start delivers none, and there is no end to it
-            meanwhile(attempt)
-            time.sleep(chance.uniform(*within))
-            os.kill(process.pid, signal.SIGKILL)
-            process.stdout.read()
+            try:
+                process.stdout.readline()  # the first batch is delivered; a killed start delivers none, and there is no end to it
+                meanwhile(attempt)
+                time.sleep(chance.uniform(*within))
+            finally:
+                process.kill()
+                process.stdout.read()
         killed += process.returncode == -signal.SIGKILL
     subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=60)
     return killed

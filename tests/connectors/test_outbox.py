@@ -29,10 +29,6 @@ from schemas.kafka.topics import Topics
 from schemas.records import DeadLetter, RawItem
 from tests.pipeline.on_topics import START, a_letter, an_item, create_topic, new_topic, read_all, settings
 
-# Under load, twice in four runs of everything, a state or an item was missing from what was read back; whether the reader or the writer is at fault
-# is not known yet: docs/decisions.md.
-pytestmark = pytest.mark.xfail(strict=False, reason="reading back may miss a record on a busy machine; cause not found")
-
 BOTH = pytest.mark.parametrize("transactions", [True, False], ids=["transactions", "acknowledged"])
 
 
@@ -110,18 +106,14 @@ def test_items_and_states_are_committed_together(broker: Cluster, topics: Topics
     def fail_once(client: Any, commit: bool) -> None:
         monkeypatch.setattr(_transactions, "_end", end)
         client.flush()
-        assert (numbers(broker, topics), states_now(broker, topics)) == ([], {})
+        assert read_all(broker, topics.raw, waiting=False) == []
+        assert [record.key for record in read_all(broker, topics.cursors, waiting=False)] == [b"@main"]
         raise KafkaTimeoutError("no answer")
 
     with closing(outbox_on(broker, topics)) as outbox:
         monkeypatch.setattr(_transactions, "_end", fail_once)
         outbox.deliver([an_item(0), an_item(1)], {"a": b"1"})
         assert (numbers(broker, topics), states(broker, topics)) == ([0, 1], {"a": b"1"})
-
-
-def states_now(broker: Cluster, topics: Topics) -> dict[bytes, bytes]:
-    """Without waiting for open transactions."""
-    return {record.key: record.value for record in read_all(broker, topics.cursors) if not record.key.startswith(b"@")}
 
 
 def test_a_commit_whose_answer_is_lost_is_not_sent_again(broker: Cluster, topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,6 +219,7 @@ def test_a_broker_that_is_not_there_is_said_at_the_start(transactions: bool) -> 
 
 
 @BOTH
+@pytest.mark.faults
 def test_close_ends_a_delivery_that_waits(own_cluster: Callable[..., Cluster], transactions: bool) -> None:
     cluster = own_cluster()
     topics = topics_on(cluster)

@@ -19,9 +19,7 @@ from tests.connectors.kill_me import SOURCE, run_killing
 from tests.connectors.test_outbox import BOTH, numbers, outbox_on, states, topics_on
 from tests.pipeline.on_topics import an_item
 
-# Under load, twice in four runs of everything, a state or an item was missing from what was read back; whether the reader or the writer is at fault
-# is not known yet: docs/decisions.md.
-pytestmark = pytest.mark.xfail(strict=False, reason="reading back may miss a record on a busy machine; cause not found")
+pytestmark = pytest.mark.faults
 
 ITEMS = 10_000
 OUTAGE_S = 24  # a transaction lives for 10 s, an unacknowledged message for 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -53,14 +54,19 @@ def send(broker: Cluster, topic: str, messages: Iterable[Sent]) -> None:
             future.get(30)
 
 
-def read_all(broker: Cluster, topic: str) -> list[Any]:
-    """Every committed record, partition by partition."""
-    options: dict[str, Any] = {"auto_offset_reset": "earliest", "isolation_level": "read_committed", "fetch_max_wait_ms": 20}
-    with closing(KafkaConsumer(bootstrap_servers=broker.bootstrap, **options)) as consumer:
+def read_all(broker: Cluster, topic: str, *, waiting: bool = True) -> list[Any]:
+    """Every committed record, partition by partition. With `waiting`, what is in a transaction under way is waited for: a commit is acknowledged
+    before its markers are written everywhere."""
+    options: dict[str, Any] = {"bootstrap_servers": broker.bootstrap, "auto_offset_reset": "earliest", "fetch_max_wait_ms": 20}
+    of_ends = "read_uncommitted" if waiting else "read_committed"
+    with closing(KafkaConsumer(**options, isolation_level="read_committed")) as consumer, closing(KafkaConsumer(**options, isolation_level=of_ends)) as other:
         parts = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        assert parts, f"{topic} has no partition with a leader"
         consumer.assign(parts)
-        ends, records = consumer.end_offsets(parts), []
+        ends, records = other.end_offsets(parts), []
+        deadline = time.monotonic() + 60
         while any(consumer.position(part) < end for part, end in ends.items()):
+            assert time.monotonic() < deadline, f"{topic} was not read to its end within 60 s"
             records += [record for found in consumer.poll(200).values() for record in found]
     return sorted(records, key=lambda record: (record.partition, record.offset))
 

@@ -86,6 +86,7 @@ def test_a_restart_keeps_the_data_and_many_may_ask_for_it_at_once(folder: Path) 
     assert received(answers[0][0], "kept", 10) == list(range(10))
 
 
+@pytest.mark.faults
 def test_three_nodes_survive_the_loss_of_one(own_cluster: Callable[..., Cluster]) -> None:
     cluster = own_cluster(nodes=3)
     create(cluster, "replicated", replication=3)
@@ -140,6 +141,7 @@ def test_a_broker_that_cannot_start_says_why(folder: Path) -> None:
     with pytest.raises(BrokerError, match=r"(?s)ended while it started; its last lines:.*Stored node id 7"):
         ensure_running(folder)
     assert stop(folder) is None, "a node was left running"
+    assert (folder / "node-1" / "console.log").read_text().endswith("ended with status 1\n")
 
 
 def test_what_a_folder_holds_is_checked(tmp_path: Path) -> None:

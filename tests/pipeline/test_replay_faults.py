@@ -141,6 +141,7 @@ def test_hard_input_loses_nothing(tmp_path: Path) -> None:
     assert summary.dead_letters == 7
 
 
+@pytest.mark.faults
 def test_memory_does_not_grow_with_the_slices(tmp_path: Path) -> None:
     """Twelve slices need hardly more than four: what is held is a slice and the packed state."""
     peaks = []

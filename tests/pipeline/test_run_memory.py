@@ -9,9 +9,12 @@ from statistics import median
 from threading import Thread
 
 import psutil
+import pytest
 
 from tests.pipeline.live import Live, items
 from tests.pipeline.on_topics import Sent, send
+
+pytestmark = pytest.mark.faults
 
 RATE = 400
 SECONDS = 60

@@ -27,7 +27,7 @@ from tests.pipeline.on_topics import Sent, read_all, send
 from tests.schemas.apicurio import apicurio
 
 # One registry for all of them, where the workers share out by group.
-pytestmark = pytest.mark.xdist_group("registry")
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("registry")]
 
 RecordT = TypeVar("RecordT", Report, Event, DeadLetter)
 COUNT = 60

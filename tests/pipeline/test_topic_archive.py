@@ -277,6 +277,7 @@ def dijla_archive(broker: Cluster, prefix: str, out: Path, *arguments: str) -> I
             running.kill()
 
 
+@pytest.mark.faults
 def test_the_command_killed_and_started_again_loses_and_doubles_nothing(broker: Cluster, tmp_path: Path) -> None:
     prefix = new_topic(broker) + "."
     create_topic(broker, prefix + "raw", partitions=2)

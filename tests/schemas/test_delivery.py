@@ -233,6 +233,7 @@ def test_a_topic_that_may_not_be_written_is_refused(own_cluster: Callable[..., C
     assert values(settings, allowed) == once(good)
 
 
+@pytest.mark.faults
 def test_an_outage_beyond_the_deadline_wedges_nothing(own_cluster: Callable[..., Cluster]) -> None:
     cluster = own_cluster()
     settings, node = at(cluster), cluster.nodes[0]
@@ -258,6 +259,7 @@ def test_an_outage_beyond_the_deadline_wedges_nothing(own_cluster: Callable[...,
     assert values(settings, topic) == once(sent)
 
 
+@pytest.mark.faults
 def test_an_outage_within_the_deadline_loses_and_doubles_nothing(own_cluster: Callable[..., Cluster]) -> None:
     cluster = own_cluster()
     settings, node = at(cluster), cluster.nodes[0]
@@ -275,6 +277,7 @@ def test_an_outage_within_the_deadline_loses_and_doubles_nothing(own_cluster: Ca
     assert values(settings, topic) == once(sent)
 
 
+@pytest.mark.faults
 def test_a_dead_broker_of_three_loses_and_doubles_nothing(own_cluster: Callable[..., Cluster]) -> None:
     cluster = own_cluster(nodes=3)
     settings = at(cluster)
@@ -289,6 +292,7 @@ def test_a_dead_broker_of_three_loses_and_doubles_nothing(own_cluster: Callable[
     assert values(settings, topic) == once(sent)
 
 
+@pytest.mark.faults
 def test_a_silent_broker_holds_no_more_than_the_cap(own_cluster: Callable[..., Cluster]) -> None:
     cluster = own_cluster()
     settings = at(cluster)

@@ -103,6 +103,7 @@ def test_what_the_cluster_refuses_is_said(admin: KafkaAdminClient, settings: Top
         create(admin, specs(ambitious))
 
 
+@pytest.mark.faults
 def test_three_copies_where_there_are_three_nodes(own_cluster: Callable[..., Cluster], settings: TopicSettings) -> None:
     wanted = specs(settings.model_copy(update={"replication": 3, "min_insync_replicas": 2}))
     with KafkaAdminClient(bootstrap_servers=own_cluster(nodes=3).bootstrap) as admin:
