@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import socket
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -141,7 +142,11 @@ def test_a_broker_that_cannot_start_says_why(folder: Path) -> None:
     with pytest.raises(BrokerError, match=r"(?s)ended while it started; its last lines:.*Stored node id 7"):
         ensure_running(folder)
     assert stop(folder) is None, "a node was left running"
-    assert (folder / "node-1" / "console.log").read_text().endswith("ended with status 1\n")
+    console = folder / "node-1" / "console.log"
+    deadline = time.monotonic() + 10
+    while not console.read_text().endswith("ended with status 1\n"):
+        assert time.monotonic() < deadline, console.read_text()
+        time.sleep(0.05)
 
 
 def test_what_a_folder_holds_is_checked(tmp_path: Path) -> None:
