@@ -54,7 +54,7 @@ class KafkaOutbox:
         """`name`: the collector's, one running collector each; `now()` (aware): the time of failure of what is refused. Raises KafkaFailure."""
         self._topics, self._messages = topics, Messages(topics, codec, now)
         self._in_use, self._patience = threading.Lock(), _Patience()
-        self._writer: _Writer = Transactions(settings, topics.cursors, name=name) if transactions else _Acknowledged(settings, topics.cursors, self._messages)
+        self._writer: _Writer = Transactions(settings, topics, name=name) if transactions else _Acknowledged(settings, topics.cursors, self._messages)
         with ExitStack() as undo:
             undo.callback(self._writer.close)
             delivery = undo.enter_context(closing(Delivery(settings, deadline=_DEADLINE)))

@@ -8,6 +8,7 @@ transaction that took too long as they answer one whose name was taken, and one 
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +32,9 @@ from schemas.errors import UsageError
 from schemas.kafka.clients import explained, producer, why
 from schemas.kafka.delivery import Message, Refusal, Refused
 from schemas.kafka.failures import KafkaFailure
+from schemas.kafka.hanging import mend
 from schemas.kafka.settings import KafkaSettings
+from schemas.kafka.topics import Topics
 
 # How long readers of committed records wait for us when we die within a transaction. Whoever starts us again ends it at once.
 _TIMEOUT_MS = 10_000
@@ -39,6 +42,7 @@ _NEVER_MS = 86_400_000
 _BATCH = 262_144
 _LINGER_MS = 20
 _CLOSE_SECONDS = 2.0
+_log = logging.getLogger(__name__)
 _REFUSALS = (InvalidRecordError, InvalidTimestampError, MessageSizeTooLargeError, PolicyViolationError, RecordListTooLargeError)
 
 
@@ -52,14 +56,15 @@ class Transactions:
     `states` are those of all sources when it was made.
     """
 
-    def __init__(self, settings: KafkaSettings, cursors: str, *, name: str) -> None:
-        """`cursors` is the topic of states and marks. Raises KafkaFailure."""
-        self._settings, self._cursors, self._name = settings, cursors, name
+    def __init__(self, settings: KafkaSettings, topics: Topics, *, name: str) -> None:
+        """States and marks are on `topics.cursors`. Raises KafkaFailure."""
+        self._settings, self._topics, self._cursors, self._name = settings, topics, topics.cursors, name
+        self._id = f"dijla-collect-{topics.cursors}-{name}"  # the topic holds our mark: collectors of other topics are no rivals
         self._mark = Mark(uuid.uuid4().hex, 0)
         self._producer: KafkaProducer | None = None
         self._claim()
         with self._discarding_on_failure():
-            self.states: Mapping[str, bytes] = read(settings, cursors).states
+            self.states: Mapping[str, bytes] = read(settings, topics.cursors).states
 
     def write(self, items: Sequence[Message], states: Sequence[Message], pause: Callable[[KafkaFailure], None]) -> None:
         """Return when all are committed, together. `pause` is called after a try that failed, and raises when there is to be no other.
@@ -154,9 +159,11 @@ class Transactions:
 
     def _connect(self) -> KafkaProducer:
         """A producer besides which no other of our name can write, and whose predecessor's transaction is committed or aborted."""
+        for at, committed in mend(self._settings, [self._topics.raw, self._topics.dead_letters, self._cursors], [self._id]):
+            _log.warning("%s partition %d: a transaction of ours hung since its broker died, now %s", *at, "committed" if committed else "aborted")
         client = producer(
             self._settings,
-            transactional_id=f"dijla-collect-{self._cursors}-{self._name}",  # the topic holds our mark: collectors of other topics are no rivals
+            transactional_id=self._id,
             transaction_timeout_ms=_TIMEOUT_MS,
             request_timeout_ms=_TIMEOUT_MS,
             max_block_ms=_TIMEOUT_MS,

@@ -21,12 +21,14 @@ from schemas.errors import SchemaError
 from schemas.kafka.clients import consumer, producer, why
 from schemas.kafka.delivery import Message
 from schemas.kafka.failures import KafkaFailure
+from schemas.kafka.hanging import mend
 from schemas.kafka.settings import KafkaSettings
 from schemas.kafka.topics import Topics
 from schemas.records import DeadLetter
 
 PARKED = "parked"
 """Header of a parked dead letter: why."""
+_OFFSETS = "__consumer_offsets"
 _BATCH = 200
 _POLL_MS = 200
 
@@ -67,6 +69,7 @@ class Redrive:
     def run(self, selection: Selection) -> Iterator[Taken]:
         """Do it; yields what is done. Raises RedriveFailed, TooScatteredError, MissingTopicError."""
         partitions(self._letters, self._topics.dead_letters_parked)
+        mend(self._settings, [self._topics.raw, self._topics.dead_letters_parked, _OFFSETS], [self._group])
         client = producer(self._settings, transactional_id=self._group)
         try:
             client.init_transactions()

@@ -33,14 +33,19 @@ def broker() -> None:
 def start(port: int, nodes: str, folder: Path | None, as_json: bool) -> None:
     """Start Kafka on 127.0.0.1 and wait until it answers; it runs on until `dijla broker stop`.
 
-    Needs Java 17 and Maven. The first start downloads Kafka (45 MB) into the user's cache. Data of an earlier run are kept.
+    Needs Java 17 and Maven. The first start downloads Kafka (45 MB) into the user's cache. Data of an earlier run are kept; a transaction that
+    hangs since Kafka was killed is brought to its end.
     """
     from pipeline.broker.cluster import ensure_running
     from pipeline.broker.jars import KAFKA, kafka_is_cached
+    from schemas.kafka.hanging import mend
+    from schemas.kafka.settings import KafkaSettings
 
     if not kafka_is_cached():
         click.echo(f"fetching {KAFKA} from Maven Central, once (45 MB)", err=True)
     cluster, started = ensure_running(_given(folder), nodes=int(nodes), port=port)
+    for (topic, partition), committed in mend(KafkaSettings(bootstrap_servers=cluster.bootstrap)) if started else ():
+        click.echo(f"{topic} partition {partition}: a transaction hung since Kafka was killed, now {'committed' if committed else 'aborted'}", err=True)
     _say(cluster, "started" if started else "was running already", as_json)
 
 

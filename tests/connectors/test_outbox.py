@@ -178,7 +178,7 @@ def test_a_takeover_in_full_flight_loses_and_doubles_nothing(broker: Cluster, to
 
 
 def test_an_open_transaction_of_another_hides_no_state(broker: Cluster, topics: Topics) -> None:
-    with closing(outbox_on(broker, topics)) as outbox, closing(_transactions.Transactions(settings(broker), topics.cursors, name="slow")) as slow:
+    with closing(outbox_on(broker, topics)) as outbox, closing(_transactions.Transactions(settings(broker), topics, name="slow")) as slow:
         client = slow._producer
         assert client is not None
         client.begin_transaction()

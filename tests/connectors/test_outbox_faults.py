@@ -14,10 +14,11 @@ import pytest
 
 from connectors import _transactions
 from pipeline.broker.cluster import Cluster
+from schemas.kafka.hanging import mend
 from schemas.kafka.topics import Topics
 from tests.connectors.kill_me import SOURCE, run_killing
 from tests.connectors.test_outbox import BOTH, numbers, outbox_on, states, topics_on
-from tests.pipeline.on_topics import an_item
+from tests.pipeline.on_topics import an_item, settings
 
 pytestmark = pytest.mark.faults
 
@@ -105,3 +106,17 @@ def test_an_outage_between_write_and_commit(own_cluster: Callable[..., Cluster],
             outbox.deliver([an_item(number)], {"a": b"%d" % number})
     assert numbers(cluster, topics) == list(range(8))
     assert states(cluster, topics) == {"a": b"7"}
+
+
+def test_a_commit_whose_markers_the_broker_forgot(own_cluster: Callable[..., Cluster]) -> None:
+    """A broker that dies right after a commit leaves transactions hanging, every other time here, before which readers stand for ever."""
+    cluster = own_cluster()
+    topics = topics_on(cluster)
+    for number in range(6):
+        with closing(outbox_on(cluster, topics)) as outbox:
+            outbox.deliver([an_item(number)], {"a": b"%d" % number})
+            cluster.nodes[0].kill()
+        cluster.start()
+        mend(settings(cluster))
+        assert numbers(cluster, topics) == list(range(number + 1))
+        assert mend(settings(cluster)) == []
