@@ -14,10 +14,11 @@ ITEM = "<item><guid>{number}</guid><title>Bulletin {number} of feed {name}</titl
 
 @dataclass
 class Feeds:
-    """What it serves: path without slash -> number of items; `statuses` are given instead of a feed."""
+    """What it serves: path without slash -> number of items, of which a feed shows the last `window`; `statuses` are given instead of a feed."""
 
     items: dict[str, int] = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)
+    window: int = 10_000
     polls: Counter[str] = field(default_factory=Counter)
     times: dict[str, list[float]] = field(default_factory=dict)
     url: str = ""
@@ -26,7 +27,8 @@ class Feeds:
 
     def body(self, name: str) -> bytes:
         """The feed, newest first."""
-        items = "".join(ITEM.format(number=number, name=name) for number in reversed(range(self.items.get(name, 0))))
+        count = self.items.get(name, 0)
+        items = "".join(ITEM.format(number=number, name=name) for number in reversed(range(max(0, count - self.window), count)))
         return f'<?xml version="1.0"?><rss version="2.0"><channel><title>Feed {name}</title>{items}</channel></rss>'.encode()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
