@@ -13,13 +13,14 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace as changed
 
 from connectors import _metrics, _pacing
+from connectors._canary import canary
 from connectors._connector import Cursor, Payload, StreamConnector, Subscription, connector
 from connectors._http import FetchFailed, Http
 from connectors._outbox import Outbox
@@ -69,11 +70,13 @@ class Collector:
         """Come to an end: what was fetched is delivered."""
         self._stop.set()
 
-    async def run(self) -> None:
-        """Until `stop`. Raises what the outbox raises where it cannot go on."""
+    async def run(self, canaries: timedelta | None = None) -> None:
+        """Until `stop`, with a canary each so often. Raises what the outbox raises where it cannot go on."""
         async with asyncio.TaskGroup() as group:
             delivering = group.create_task(self._deliver())
             following = [group.create_task(self._follow(source)) for source in self._sources]
+            if canaries:
+                following.append(group.create_task(self._send_canaries(canaries.total_seconds())))
             await asyncio.gather(*following)
             delivering.cancel()
 
@@ -101,6 +104,12 @@ class Collector:
             else:
                 await self._poll(source, DEADLINE)
             await self._until(max(self.states[source.id].next_at, self._hosts.get(host, Host()).not_before))
+
+    async def _send_canaries(self, every: float) -> None:
+        while not self._stop.is_set():
+            now = self._clock()
+            await self._acknowledged([canary(now)], {})
+            await self._until(now.timestamp() + every)
 
     async def _poll(self, source: Source, deadline: float) -> Polled:
         host = self._host[source.id]
@@ -203,7 +212,10 @@ class Collector:
         self._stored[source.id] = now
         host = self._host[source.id]
         hosts = {host: encode(self._hosts[host])} if host in self._hosts else {}
-        parcel = _Parcel(records, {source.id: encode(state), **hosts}, asyncio.get_running_loop().create_future())
+        await self._acknowledged(records, {source.id: encode(state), **hosts})
+
+    async def _acknowledged(self, records: Sequence[RawItem | DeadLetter], states: Mapping[str, bytes]) -> None:
+        parcel = _Parcel(records, states, asyncio.get_running_loop().create_future())
         await self._parcels.put(parcel)
         await parcel.delivered
 

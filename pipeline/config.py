@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from pipeline.settings import RunSettings, Settings
+from pipeline.settings import CollectSettings, RunSettings, Settings
 from schemas.errors import UsageError
 from schemas.kafka.registry import RegistrySettings
 from schemas.kafka.settings import KafkaSettings, TopicSettings
@@ -38,6 +38,7 @@ class Config(BaseModel):
     topics: TopicSettings = TopicSettings()
     pipeline: Settings = Settings()
     run: RunSettings = RunSettings()
+    collect: CollectSettings = CollectSettings()
     schema_registry: RegistrySettings | None = None
 
 

@@ -75,6 +75,8 @@ _WRITTEN = _counter("dijla_records_written_total", "Records that reached a sink.
 FLUSH = _histogram("dijla_bundle_flush_seconds", "Time that a sink took to have a bundle acknowledged.", "kind", "sink", buckets=_TO_A_MINUTE)
 REPLACED = _counter("dijla_producers_replaced_total", "Kafka producers that did not deliver in time and were replaced.")
 _IN_FLIGHT = _gauge("dijla_producer_in_flight_bytes", "Bytes sent to the broker and not yet acknowledged.")
+CANARY_MADE = _gauge("dijla_canary_made_timestamp_seconds", "When the newest canary whose report is on its topic was made; 0: there was none.")
+CANARY_TOOK = _gauge("dijla_canary_latency_seconds", "How long that canary took from the collector to its report's acknowledgement.")
 _SINCE = {
     "published": _histogram("dijla_published_to_sink_seconds", "From publication to the sink.", "kind", "mode", buckets=_TO_A_WEEK),
     "first_seen": _histogram("dijla_first_seen_to_sink_seconds", "From the time an item was first seen to the sink.", "kind", "mode", buckets=_TO_A_WEEK),

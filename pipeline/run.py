@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -20,6 +20,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from pipeline import progress
 from pipeline.build import Sink, Source, build
+from pipeline.canary import NEWEST
 from pipeline.committing import Committer
 from pipeline.config import Config
 from pipeline.done import AfterSinks
@@ -27,7 +28,7 @@ from pipeline.failing import Failing
 from pipeline.monitor import Health
 from pipeline.prism import serving
 from pipeline.resume import Resume, resume
-from pipeline.settings import Settings
+from pipeline.settings import RunSettings, Settings
 from pipeline.sinks.avro_files import DEAD_LETTERS, EVENTS, REPORTS, WriteFiles
 from pipeline.sinks.both import Both
 from pipeline.sinks.kafka import Outlet, WriteTopics
@@ -74,6 +75,8 @@ def run(config: Config, plan: Plan, health: Health) -> None:
     """
     if "avro" in plan.sinks and plan.out is None:
         raise UsageError("--sink avro needs a folder: give --out")
+    if config.run.canary and not (plan.runner == PRISM and "kafka" in plan.sinks):
+        raise UsageError("run.canary needs the Kafka sink and PrismRunner: elsewhere a canary does not come out in this process; remove it")
     topics = prepared(config, health)
     codec = codec_of(config.schema_registry, topics)
     durable = plan.runner != PRISM
@@ -91,7 +94,7 @@ def run(config: Config, plan: Plan, health: Health) -> None:
         _assemble(pipeline, config, plan, outlet, name, margin)
         result = pipeline.run()
         try:
-            _watch(result, here, health, Failing(config.run.max_failing, config.run.max_failing_items), config.run.drain_timeout)
+            _watch(result, here, health, config.run)
         finally:
             progress.end(name)
 
@@ -168,8 +171,9 @@ def codec_of(registry: RegistrySettings | None, topics: Topics) -> Callable[[], 
     return lambda: Confluent(Registry(registry, ids))
 
 
-def _watch(result: PipelineResult, here: progress.Progress, health: Health, failing: Failing, drain: timedelta) -> None:
+def _watch(result: PipelineResult, here: progress.Progress, health: Health, settings: RunSettings) -> None:
     """Look after a running job until it is over."""
+    failing, drain = Failing(settings.max_failing, settings.max_failing_items), settings.drain_timeout
 
     def stop() -> None:
         _log.info("stopping: what was read is brought to an end")
@@ -180,6 +184,8 @@ def _watch(result: PipelineResult, here: progress.Progress, health: Health, fail
         health.ready("job")
         while not PipelineState.is_terminal(result.state):
             health.beat()
+            if settings.canary:
+                _judge_canary(health, settings.canary)
             if here.failure and not here.stopping.is_set():
                 break
             if not here.failure and (reason := failing.judge(monotonic())):
@@ -200,6 +206,13 @@ def _watch(result: PipelineResult, here: progress.Progress, health: Health, fail
         raise here.failure
     if result.state != PipelineState.DONE:
         raise RunFailed(f"the job ended as {result.state}: {_reason(result)}")
+
+
+def _judge_canary(health: Health, oldest: timedelta) -> None:
+    if problem := NEWEST.problem(datetime.now(UTC), oldest):
+        health.not_ready("canary", problem)
+    else:
+        health.ready("canary")
 
 
 def _reason(result: PipelineResult) -> str:

@@ -21,6 +21,16 @@ class Settings(BaseModel):
     slice_bytes: int = Field(default=32_000_000, ge=1, description="Bytes of items in one slice of a replay; changes no result.")
 
 
+class CollectSettings(BaseModel):
+    """Settings of `dijla collect`; frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    canary: timedelta | None = Field(
+        default=None, ge=timedelta(seconds=1), description="How often an item without words is put on the raw topic, to see it come out; null: never."
+    )
+
+
 class RunSettings(BaseModel):
     """Settings of `dijla run`; frozen, picklable."""
 
@@ -43,3 +53,6 @@ class RunSettings(BaseModel):
     max_failing: float = Field(default=0.9, gt=0, le=1, description="Share of dead letters among the items of a minute at which the run stops.")
     max_failing_items: int = Field(default=500, ge=1, description="Items of a minute below which that share is not judged.")
     drain_timeout: timedelta = Field(default=timedelta(seconds=25), gt=timedelta(0), description="How long SIGTERM waits for what was read to be written.")
+    canary: timedelta | None = Field(
+        default=None, gt=timedelta(0), description="Age of the newest canary that came out from which /readyz says stale; null: none is expected."
+    )

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+CANARY = "canary"
+"""The `source_type` of items that say nothing, but must come out at the end."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpFacts:

@@ -63,7 +63,7 @@ def collect(
             if any(polled.failure for polled in polls.values()):
                 click.get_current_context().exit(3)
         else:
-            _run(sources, outbox, monitor)
+            _run(sources, outbox, monitor, None if out else config.collect.canary)
 
 
 @contextmanager
@@ -89,7 +89,7 @@ async def _once(sources: list[Source], outbox: Outbox, deadline: float) -> dict[
         return await collector.once(deadline)
 
 
-def _run(sources: list[Source], outbox: Outbox, monitor: str) -> None:
+def _run(sources: list[Source], outbox: Outbox, monitor: str, canaries: timedelta | None) -> None:
     from connectors._metrics import REGISTRY
     from pipeline.monitor import Health, monitored
 
@@ -97,12 +97,12 @@ def _run(sources: list[Source], outbox: Outbox, monitor: str) -> None:
     with monitored(health, *host_and_port(monitor), registry=REGISTRY) as address:
         click.echo(f"monitor: {address}/metrics", err=True)
         try:
-            asyncio.run(_follow(sources, outbox, health))
+            asyncio.run(_follow(sources, outbox, health, canaries))
         except* DijlaError as errors:
             raise errors.exceptions[0] from None
 
 
-async def _follow(sources: list[Source], outbox: Outbox, health: Health) -> None:
+async def _follow(sources: list[Source], outbox: Outbox, health: Health, canaries: timedelta | None) -> None:
     from connectors._collect import collecting
     from pipeline.stopping import on_signals
 
@@ -115,7 +115,7 @@ async def _follow(sources: list[Source], outbox: Outbox, health: Health) -> None
         with on_signals(stop):
             beating = asyncio.ensure_future(_beat(health))
             try:
-                await collector.run()
+                await collector.run(canaries)
             finally:
                 beating.cancel()
 

@@ -18,7 +18,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from kafka.errors import KafkaError
 
-from pipeline import metrics
+from pipeline import canary, metrics
 from pipeline.dead_letter import dead_letter
 from pipeline.resume import Resume
 from pipeline.sinks.emitted import Emitted
@@ -28,7 +28,7 @@ from schemas.kafka.failures import BrokerUnreachable, KafkaFailure
 from schemas.kafka.registry import RegistryUnreachable
 from schemas.kafka.settings import KafkaSettings
 from schemas.kafka.topics import Topics
-from schemas.records import DeadLetter, Event, Report
+from schemas.records import CANARY, DeadLetter, Event, Report
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
@@ -155,5 +155,7 @@ def _observe(kind: str, record: Written, now: datetime) -> None:
         case Report():
             appended = record.kafka.appended_at if record.kafka else None
             metrics.delivered(kind, record.mode, now, published=record.published, first_seen=record.first_seen, appended=appended)
+            if record.source_type == CANARY:
+                canary.NEWEST.reached(record.first_seen, now)
         case Event():
             metrics.delivered(kind, record.mode, now, first_seen=record.last_seen)
