@@ -57,6 +57,8 @@ class Collector:
         """Raises UsageError where a source has no connector, or its options are wrong."""
         self._sources, self._outbox, self._http, self._reader, self._clock = sources, outbox, http, reader, clock
         self.states = {source.id: decode_state(outbox.states.get(source.id, b"{}")) for source in sources}
+        for name, state in self.states.items():
+            _metrics.known(name, state)
         self._hosts = {name: decode_host(stored) for name, stored in outbox.states.items() if name.startswith(HOST)}
         self._stored = dict.fromkeys(self.states, 0.0)
         self._slots = asyncio.Semaphore(_AT_ONCE)

@@ -15,6 +15,7 @@ _JITTER = 0.05
 _HOST_FIRST, _HOST_LONGEST = 30.0, 3_600.0
 _SOURCE_LONGEST = 6 * 3_600.0
 _HABIT_WEIGHT = 0.3
+_HALF_FORGOTTEN = 14 * 86_400.0
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*(\d{1,9})")
 HOST_FAULTS = frozenset({"throttled", "server_error", "unreachable", "timeout", "tls", "dns", "challenge"})
 """What says something of the host rather than of one address on it."""
@@ -43,9 +44,10 @@ def with_news(state: State, now: float) -> State:
     """A state whose source has just had news: its habit learns from the time since the last."""
     if state.item_at is None:
         return msgspec.structs.replace(state, item_at=now)
-    gap = now - state.item_at
+    gap = max(0.0, now - state.item_at)
     habit = gap if state.habit is None else state.habit + _HABIT_WEIGHT * (gap - state.habit)
-    return msgspec.structs.replace(state, item_at=now, habit=habit)
+    longest = max(gap, state.longest * 0.5 ** (gap / _HALF_FORGOTTEN))
+    return msgspec.structs.replace(state, item_at=now, habit=habit, longest=longest)
 
 
 def _spread(luck: float) -> float:

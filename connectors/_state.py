@@ -12,8 +12,8 @@ HOST = "host:"
 """What the keys of hosts begin with, where those of sources are their ids."""
 WINDOW = 1_000
 """Items of the last payload that are remembered, so that each is sent once."""
-_SILENCES = 6
-_SHORTEST_SILENCE = timedelta(hours=6)
+_SILENCES, _LONGEST_SILENCES = 6.0, 1.5
+_SHORTEST_SILENCE = 6 * 3_600.0
 
 
 class State(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,17 +40,18 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     """When it last had something new."""
     habit: float | None = None
     """Seconds between two polls with something new, the latest counting most."""
+    longest: float = 0.0
+    """Seconds of its longest silence: a night, a weekend; half as long after each two weeks without another such."""
 
     def silent_for(self, now: datetime) -> timedelta | None:
         """Since its last news, None where it never had any."""
         return None if self.item_at is None else now - datetime.fromtimestamp(self.item_at, UTC)
 
     def is_stale(self, now: datetime) -> bool:
-        """Whether it is silent beyond its own habit."""
-        silent = self.silent_for(now)
-        if silent is None or self.habit is None:
+        """Whether it is silent beyond its own habit: six of its usual silences, and half as long again as its longest. Where none is known, never."""
+        if self.item_at is None or self.habit is None:
             return False
-        return silent > max(_SHORTEST_SILENCE, _SILENCES * timedelta(seconds=self.habit))
+        return now.timestamp() - self.item_at > max(_SHORTEST_SILENCE, _SILENCES * self.habit, _LONGEST_SILENCES * self.longest)
 
 
 class Host(msgspec.Struct, frozen=True, omit_defaults=True):
