@@ -21,7 +21,7 @@ from msgspec.structs import replace as changed
 
 from connectors import _metrics, _pacing
 from connectors._canary import canary
-from connectors._connector import Cursor, Payload, StreamConnector, Subscription, connector
+from connectors._connector import Cursor, Payload, Refusal, StreamConnector, Subscription, connector
 from connectors._http import FetchFailed, Http
 from connectors._outbox import Outbox
 from connectors._poll import DEADLINE, Polled, opened, poll
@@ -117,7 +117,7 @@ class Collector:
         host = self._host[source.id]
         async with self._turns[host], self._slots:
             polled = await poll(source, self.states[source.id], self._http, self._reader, self._clock, luck=_luck(), deadline=deadline)
-        self._judge_host(host, polled.failure if isinstance(polled.failure, FetchFailed) else None)
+        self._judge_host(host, polled.failure if isinstance(polled.failure, FetchFailed) else None, polled.wait)
         await self._hand_over(source, polled.state, polled.records)
         return polled
 
@@ -126,44 +126,52 @@ class Collector:
         host = self._host[source.id]
         subscription = _subscription(source, self.states[source.id].cursor)
         assert subscription
-        failure: FetchFailed | None = None
+        failure: FetchFailed | Refusal | None = None
         try:
-            async with opened_stream(self._http, subscription, source, self._clock) as arriving:
+            async with opened_stream(self._http, subscription, source, self._clock) as stream:
+                self._judge_host(host, None, stream.wait)
                 # Behind the opening: what is posted between the last page and the stream would be lost.
                 if not await self._fill_gap(source):
                     return
-                async with aclosing(self._batches(arriving)) as batches:
+                async with aclosing(self._batches(stream.messages)) as batches:
                     async for batch in batches:
                         await self._take(source, batch)
-                        self._judge_host(host, None)
         except FetchFailed as error:
             failure = error
             self._judge_host(host, error)
+        except Refusal as refusal:
+            failure = refusal
         state, now = self.states[source.id], self._clock().timestamp()
         status, failures = (failure.status, state.failures + 1) if failure else ("reconnecting", 0)
         again = _pacing.retry(now, _RECONNECT_SECONDS, max(failures, 1), _luck())
         await self._hand_over(source, changed(state, status=status, message=str(failure or ""), failures=failures, next_at=again), ())
 
     async def _fill_gap(self, source: Source) -> bool:
-        """Poll until nothing is new; whether that went well."""
-        asks, before = connector(source.type), None
+        """Poll until nothing is new; whether that went well, and the host takes more requests."""
+        asks, before, host = connector(source.type), None, self._host[source.id]
         while before != self.states[source.id].cursor and not self._stop.is_set():
+            if before is not None and self._hosts.get(host, Host()).not_before > self._clock().timestamp():
+                return False
             before = self.states[source.id].cursor
             if asks.request(source, before) is not None and (await self._poll(source, DEADLINE)).failure:
                 return False
         return True
 
     async def _take(self, source: Source, batch: Sequence[Payload]) -> None:
-        """The messages of a moment, parsed and delivered."""
+        """The messages of a moment, parsed and delivered. Raises Refusal where one of them ends the stream."""
         state = self.states[source.id]
         records: list[RawItem | DeadLetter] = []
-        cursor = state.cursor
+        cursor, refusal = state.cursor, None
         for parsed in await self._reader.read_all([replace(payload, cursor=cursor) for payload in batch], source):
             records += parsed.records
-            cursor = parsed.cursor
+            cursor, refusal = parsed.cursor, refusal or parsed.refusal
+        if refusal and not records:
+            raise refusal
         now = self._clock().timestamp()
         after = changed(state, cursor=dict(cursor), status="ok", message="", failures=0, polled_at=now)
         await self._hand_over(source, _pacing.with_news(after, now) if records else after, records)
+        if refusal:
+            raise refusal
 
     async def _batches(self, stream: AsyncGenerator[Payload]) -> AsyncGenerator[list[Payload]]:
         """What comes within a second of the first; ends with the stream, and when the collector stops."""
@@ -196,9 +204,13 @@ class Collector:
             await asyncio.gather(arriving, stopping, return_exceptions=True)
             await stream.aclose()
 
-    def _judge_host(self, name: str, failure: FetchFailed | None) -> None:
+    def _judge_host(self, name: str, failure: FetchFailed | None, wait: float | None = None) -> None:
+        """Note what became of a request: `wait` is for how long a host takes no more, although it answered."""
+        now = self._clock().timestamp()
         if failure and failure.status in _pacing.HOST_FAULTS:
-            self._hosts[name] = _pacing.backed_off(self._hosts.get(name, Host()), self._clock().timestamp(), failure.retry_after, _luck())
+            self._hosts[name] = _pacing.backed_off(self._hosts.get(name, Host()), now, failure.retry_after, _luck())
+        elif not failure and wait:
+            self._hosts[name] = Host(not_before=now + wait)
         elif not failure and name in self._hosts:
             self._hosts[name] = Host()
 

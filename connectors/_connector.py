@@ -71,11 +71,15 @@ class Payload:
 
 
 class Parsed(NamedTuple):
-    """Records in the order of the source, oldest first, and the cursor behind them. `more`: ask again at once with this cursor, there is another page."""
+    """Records in the order of the source, oldest first, and the cursor behind them. `more`: ask again at once with this cursor, there is another page.
+
+    `refusal` is the machinery's: a message of a stream that is none, but ends it.
+    """
 
     records: Sequence[RawItem | DeadLetter]
     cursor: Cursor
     more: bool = False
+    refusal: Refusal | None = None
 
 
 class Connector(Protocol):
@@ -85,7 +89,7 @@ class Connector(Protocol):
         """What to ask for; None where the source is a stream with nothing to poll. Raises UsageError where the source's options are wrong."""
 
     def parse(self, payload: Payload, source: Source) -> Parsed:
-        """Its items. Raises ReadError, Refusal; may raise anything on hostile bytes: it is called in a Sandbox."""
+        """Its items. Raises ReadError, and Refusal, which ends a stream; may raise anything on hostile bytes: it is called in a Sandbox."""
 
 
 @runtime_checkable

@@ -72,8 +72,8 @@ class Http:
             raise FetchFailed("timeout", f"{brief(request.url, request.secret_parts)}: not read within {deadline:g} s") from None
 
     @asynccontextmanager
-    async def stream(self, subscription: Subscription, source: Source) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The body of a 2xx response as it comes. Raises FetchFailed, `timeout` after `subscription.idle` seconds without a byte."""
+    async def stream(self, subscription: Subscription, source: Source) -> AsyncIterator[Stream]:
+        """A 2xx response, its body as it comes. Raises FetchFailed, `timeout` after `subscription.idle` seconds without a byte."""
         asked = Request(subscription.url, {"accept-encoding": "identity", **subscription.headers}, secret_parts=subscription.secret_parts)
         async with AsyncExitStack() as stack:
             try:
@@ -83,7 +83,8 @@ class Http:
                         raise await self._failure(answer)
             except TimeoutError:
                 raise FetchFailed("timeout", f"{brief(asked.url, asked.secret_parts)}: no answer within {_OPENING_SECONDS:g} s") from None
-            yield await stack.enter_async_context(aclosing(_alive(answer, subscription.idle)))
+            chunks = await stack.enter_async_context(aclosing(_alive(answer, subscription.idle)))
+            yield Stream(chunks, answer.headers)
 
     async def _fetched(self, request: Request, source: Source, cursor: Cursor) -> Payload:
         if request.token is None:
@@ -156,6 +157,13 @@ class Http:
             response = await self._pools[hop.private].handle_async_request(asked)
         async with aclosing(response):
             yield response
+
+
+class Stream(NamedTuple):
+    """What a server tells, and the headers that it began with."""
+
+    chunks: AsyncIterator[bytes]
+    headers: Mapping[str, str]
 
 
 class _Answer(NamedTuple):

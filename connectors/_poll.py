@@ -18,6 +18,7 @@ from connectors._addresses import endpoint
 from connectors._connector import Connector, Cursor, Payload, Refusal, Request, connector
 from connectors._http import FetchFailed, Http
 from connectors._reader import SandboxReader
+from connectors._retry_after import until_allowed
 from connectors._sandbox import Sandbox
 from connectors._sources import Source
 from connectors._state import WINDOW, State
@@ -54,6 +55,8 @@ class Polled:
     failure: FetchFailed | ReadError | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Native id -> why it is not sent."""
+    wait: float | None = None
+    """Seconds in which the server takes no other request, where it said that this was the last one for now."""
 
 
 class _Unreadable(ReadError):  # noqa: N818 - it names what happened
@@ -68,6 +71,7 @@ class _Pages(NamedTuple):
     payload: Payload
     records: Sequence[RawItem | DeadLetter]
     cursor: Cursor
+    wait: float | None
 
 
 async def poll(
@@ -91,7 +95,9 @@ async def poll(
     if pages.payload.status == 304:
         known = changed(state, status="unchanged", message="", failures=0, gone=0, disabled=False, polled_at=now)
         return Polled(
-            changed(known, next_at=_pacing.next_poll(now, source.interval.total_seconds(), known, pages.payload.headers, luck)), payload=pages.payload
+            changed(known, next_at=_pacing.next_poll(now, source.interval.total_seconds(), known, pages.payload.headers, luck)),
+            payload=pages.payload,
+            wait=pages.wait,
         )
     polled = _succeeded(source, state, now, pages, luck, may_move=first.url == moved.url)
     if not source.full_text:
@@ -111,9 +117,10 @@ def _moved_source(source: Source, url: str | None) -> Source:
 async def _pages(asks: Connector, source: Source, request: Request, cursor: Cursor, http: Http, reader: SandboxReader, deadline: float) -> _Pages:
     records: list[RawItem | DeadLetter] = []
     first: Payload | None = None
+    wait: float | None = None
     for _ in range(_PAGES):
         payload = await http.fetch(request, source, cursor, deadline=deadline)
-        first = first or payload
+        first, wait = first or payload, until_allowed(payload.headers, payload.fetched_at)
         if payload.status == 304:
             break
         try:
@@ -124,12 +131,12 @@ async def _pages(asks: Connector, source: Source, request: Request, cursor: Curs
             raise _Unreadable(error, payload) from error
         records += parsed.records
         cursor = parsed.cursor
-        following = asks.request(source, cursor) if parsed.more else None
+        following = asks.request(source, cursor) if parsed.more and wait is None else None
         if following is None:
             break
         request = following
     assert first is not None
-    return _Pages(first, records, cursor)
+    return _Pages(first, records, cursor, wait)
 
 
 def _validators(state: State) -> dict[str, str]:
@@ -159,7 +166,7 @@ def _succeeded(source: Source, state: State, now: float, pages: _Pages, luck: fl
     if fresh:
         after = _pacing.with_news(after, now)
     after = changed(after, next_at=_pacing.next_poll(now, source.interval.total_seconds(), after, headers, luck))
-    return Polled(after, fresh, len(pages.records), pages.payload, None, skipped)
+    return Polled(after, fresh, len(pages.records), pages.payload, None, skipped, pages.wait)
 
 
 def news(records: Sequence[RawItem | DeadLetter], window: Mapping[str, str]) -> tuple[list[RawItem | DeadLetter], dict[str, str], dict[str, str]]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from connectors._connector import Parsed, Payload, connector
+from connectors._connector import Parsed, Payload, Refusal, connector
 from connectors._sandbox import Sandbox
 from connectors._sources import Source
 from schemas.errors import ReadError
@@ -50,12 +50,14 @@ def parse(payload: Payload, source: Source) -> Parsed:
 
 
 def parse_each(payloads: Sequence[Payload], source: Source) -> list[Parsed]:
-    """What the sandbox calls for messages of a stream; the cursor behind each is the next one's."""
+    """What the sandbox calls for messages of a stream; the cursor behind each is the next one's. A refusal is for the collector, no dead letter."""
     found: list[Parsed] = []
     for payload in payloads:
         told = replace(payload, cursor=found[-1].cursor) if found else payload
         try:
             found.append(parse(told, source))
+        except Refusal as refusal:
+            found.append(Parsed([], told.cursor, refusal=refusal))
         except ReadError as error:
             found.append(_letter(told, source, error))
     return found

@@ -29,6 +29,12 @@ def retry_after(status: int, headers: Mapping[str, str], body: bytes, now: datet
     return None if found is None else min(max(found, 0.0), LONGEST)
 
 
+def until_allowed(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds until the server takes another request, 0 to a day, where an answer, be it a success, says that it was the last one for now."""
+    found = _of_limit(200, headers, now)
+    return None if found is None else min(max(found, 0.0), LONGEST)
+
+
 def _of_body(body: bytes) -> float | None:
     if not body.lstrip().startswith(b"{"):
         return None

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import ExitStack, aclosing, asynccontextmanager
 from datetime import datetime
+from typing import NamedTuple
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -22,6 +23,7 @@ from connectors._framing import LARGEST, Events, Framing, Lines, Message, too_la
 from connectors._http import Http
 from connectors._poll import AGENT
 from connectors._responses import facts, refusal
+from connectors._retry_after import until_allowed
 from connectors._sources import Source
 
 _OPENING_SECONDS, _CLOSING_SECONDS = 30.0, 2.0
@@ -31,13 +33,20 @@ _TOO_BIG, _INTERNAL_ERROR = 1009, 1011
 
 async def messages(http: Http, subscription: Subscription, source: Source, now: Callable[[], datetime]) -> AsyncGenerator[Payload]:
     """Each message as it comes; ends where the server ends in good order. Raises FetchFailed: what Http raises, and too_large."""
-    async with opened(http, subscription, source, now) as arriving:
-        async for payload in arriving:
+    async with opened(http, subscription, source, now) as stream:
+        async for payload in stream.messages:
             yield payload
 
 
+class Opened(NamedTuple):
+    """What a server tells; `wait`: seconds in which it takes no other connection, where it said that this was the last one for now."""
+
+    messages: AsyncGenerator[Payload]
+    wait: float | None = None
+
+
 @asynccontextmanager
-async def opened(http: Http, subscription: Subscription, source: Source, now: Callable[[], datetime]) -> AsyncIterator[AsyncGenerator[Payload]]:
+async def opened(http: Http, subscription: Subscription, source: Source, now: Callable[[], datetime]) -> AsyncIterator[Opened]:
     """A stream that the server has agreed to: what it tells from now on comes, however late it is asked for. Raises FetchFailed, as its messages do."""
     where = brief(subscription.url, subscription.secret_parts)
 
@@ -47,11 +56,11 @@ async def opened(http: Http, subscription: Subscription, source: Source, now: Ca
     if subscription.protocol == "websocket":
         connection = await _connected(subscription, source, now)
         async with connection, aclosing(_received(connection, where, told)) as arriving:
-            yield arriving
+            yield Opened(arriving)
     else:
         framing = Events(where) if subscription.protocol == "sse" else Lines(where)
-        async with http.stream(subscription, source) as chunks, aclosing(_framed(chunks, framing, told)) as arriving:
-            yield arriving
+        async with http.stream(subscription, source) as stream, aclosing(_framed(stream.chunks, framing, told)) as arriving:
+            yield Opened(arriving, until_allowed(stream.headers, now()))
 
 
 async def _framed(chunks: AsyncIterator[bytes], framing: Framing, told: Callable[[Message], Payload]) -> AsyncGenerator[Payload]:

@@ -22,7 +22,10 @@ from schemas.errors import ReadError, UsageError
 from schemas.records import DeadLetter, RawItem
 
 _PREVIEW, _BOTS = "https://t.me", "https://api.telegram.org"
+_SHARED = ("t.me", "telegram.me", "telegram.dog")
 _CHANNEL = re.compile(r"@?([A-Za-z][A-Za-z0-9_]{2,31})")
+_ADDRESS = re.compile(r"(https?://[^/?#]+)(?:/(?:s/)?([^/?#]+))?/?", re.IGNORECASE)
+"""Of a preview, or of a channel as people share it."""
 _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 _UPDATES = ("channel_post", "edited_channel_post")
 
@@ -46,11 +49,24 @@ def _is_bot(source: Source) -> bool:
 
 
 def _page(source: Source, cursor: Cursor) -> Request:
-    channel = _CHANNEL.fullmatch(str(source.options.get("channel", "")))
-    if not channel:
-        raise UsageError(f"source {source.id}: set options.channel to the name behind https://t.me/ (a public channel's)")
+    site, channel = _channel(source)
     before = {"before": cursor["before"]} if "before" in cursor else {}
-    return Request(f"{(source.url or _PREVIEW).rstrip('/')}/s/{channel[1]}" + ("?" + urlencode(before) if before else ""))
+    return Request(f"{site}/s/{channel}" + ("?" + urlencode(before) if before else ""))
+
+
+def _channel(source: Source) -> tuple[str, str]:
+    """Where previews are, and the channel's name: options.channel, or what url says of it."""
+    address = _ADDRESS.fullmatch(source.url or _PREVIEW)
+    if not address:
+        raise UsageError(f"source {source.id}: url: is no address of a channel, as https://t.me/s/NAME is one; one post, or an invitation, cannot be followed")
+    named = [str(name) for name in (source.options.get("channel"), address[2]) if name]
+    if not named or not all(map(_CHANNEL.fullmatch, named)):
+        raise UsageError(
+            f"source {source.id}: set options.channel to the name behind https://t.me/, or url to https://t.me/s/NAME; a private channel needs a bot (options.via)"
+        )
+    if len({name.removeprefix("@").lower() for name in named}) > 1:
+        raise UsageError(f"source {source.id}: options.channel and url name two channels: {' and '.join(named)}; remove one")
+    return address[1], named[0].removeprefix("@")
 
 
 def _parse_page(payload: Payload, source: Source) -> Parsed:
@@ -67,6 +83,8 @@ def _updates(source: Source, cursor: Cursor) -> Request:
         raise UsageError(f"source {source.id}: its token is none of a Telegram bot, which is NUMBER:LETTERS as BotFather gave it")
     asked = {"timeout": "0", "limit": "100", "allowed_updates": dumps(_UPDATES).decode(), **cursor}
     base = (source.url or _BOTS).rstrip("/")
+    if urlsplit(base).hostname in _SHARED:
+        raise UsageError(f"source {source.id}: url: is a channel's, and a bot asks {_BOTS}: remove it, and name the channel by options.channel")
     return Request(f"{base}/bot{token}/getUpdates?{urlencode(asked, quote_via=quote)}", secret_parts=(token,))
 
 

@@ -82,5 +82,5 @@ def _why_none(message: Json) -> ReadError:
     said = next((text for problem in problems if (text := as_text(problem.get("detail")) or as_text(problem.get("title")))), None)
     if said is None:
         return ReadError("is a message of X's stream, but no post: it has no usable data")
-    is_disconnect = any("disconnect_type" in problem for problem in problems)
+    is_disconnect = any("disconnect_type" in problem or problem.get("title") == "operational-disconnect" for problem in problems)
     return Refusal("disconnected" if is_disconnect else "refused", f"is X saying: {said}")

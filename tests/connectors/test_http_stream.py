@@ -28,8 +28,8 @@ def followed(*pieces: bytes | float, idle: float = 0.3, at_most: int = 100) -> t
         found: list[bytes] = []
         async with server.serving(), http() as client:
             subscription = Subscription(f"{server.url}/stream?t=s3cret", "sse", {"accept": "text/event-stream"}, idle=idle, secret_parts=("s3cret",))
-            async with client.stream(subscription, a_source(server.url)) as chunks:
-                async for one in chunks:
+            async with client.stream(subscription, a_source(server.url)) as stream:
+                async for one in stream.chunks:
                     found.append(one)
                     if len(found) == at_most:
                         break
@@ -80,8 +80,8 @@ def test_errors_of_whoever_follows_are_theirs() -> None:
     server = Hostile(lambda heard: [HEAD, chunk(b"a"), 5.0])
 
     async def run() -> None:
-        async with server.serving(), http() as client, client.stream(Subscription(server.url, "lines"), a_source(server.url)) as chunks:
-            async for _ in chunks:
+        async with server.serving(), http() as client, client.stream(Subscription(server.url, "lines"), a_source(server.url)) as stream:
+            async for _ in stream.chunks:
                 raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="the disk is full"):

@@ -198,9 +198,9 @@ def test_a_slow_consumer_is_dropped_and_has_what_it_took_in_order() -> None:
         dropped.set()
 
     async def taken_late(url: str, took: list[int]) -> None:
-        async with Http(AGENT, lambda: NOW) as http, opened(http, Subscription(f"ws://{url}", "websocket"), at(f"http://{url}"), lambda: NOW) as arriving:
+        async with Http(AGENT, lambda: NOW) as http, opened(http, Subscription(f"ws://{url}", "websocket"), at(f"http://{url}"), lambda: NOW) as stream:
             await dropped.wait()
-            async for payload in arriving:
+            async for payload in stream.messages:
                 took.append(int(payload.body.split()[0]))
 
     async def run() -> tuple[list[int], str]:
@@ -327,8 +327,8 @@ def test_what_is_told_before_it_is_asked_for_is_kept() -> None:
     async def run() -> bytes:
         async with serve(told, "127.0.0.1", 0) as server, Http(AGENT, lambda: NOW) as http:
             port = next(iter(server.sockets)).getsockname()[1]
-            async with opened(http, Subscription(f"ws://127.0.0.1:{port}", "websocket"), at(f"http://127.0.0.1:{port}"), lambda: NOW) as arriving:
+            async with opened(http, Subscription(f"ws://127.0.0.1:{port}", "websocket"), at(f"http://127.0.0.1:{port}"), lambda: NOW) as stream:
                 await asyncio.sleep(0.2)
-                return (await anext(arriving)).body
+                return (await anext(stream.messages)).body
 
     assert asyncio.run(run()) == b"early"

@@ -227,3 +227,33 @@ def test_hostile_pages_end_in_time(server: Telegram) -> None:
 def test_wrong_options_name_the_source_and_what_is_wrong(options: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=rf"sample\.telegram.*{told}"):
         telegram.request(a_source("telegram", None, **options), {})
+
+
+@pytest.mark.parametrize("path", ["/s/sample_channel", "/sample_channel", "/sample_channel/"])
+def test_a_channel_may_be_named_by_its_address(server: Telegram, path: str) -> None:
+    server.post(1, "A post")
+    assert visit(a_source("telegram", server.url + path), {}).ids == ["sample_channel/1"]
+
+
+def test_address_and_option_may_say_the_same() -> None:
+    request = telegram.request(a_source("telegram", "https://t.me/s/Sample_channel", channel="@sample_channel"), {"before": "7"})
+    assert request.url == "https://t.me/s/sample_channel?before=7"
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "told"),
+    [
+        ("https://t.me/+AbCdEfGhIj", {}, "private channel needs a bot"),
+        ("https://t.me/joinchat/AbCdEf", {}, "url: is no address of a channel"),
+        ("https://t.me/sample_channel/77", {}, "url: is no address of a channel"),
+        ("https://t.me/s/sample_channel?before=5", {}, "url: is no address of a channel"),
+        ("https://t.me/s/", {}, "set options.channel"),
+        ("https://t.me", {}, "set options.channel"),
+        ("https://t.me/s/one_channel", {"channel": "another"}, "two channels: another and one_channel"),
+        ("https://t.me/s/sample_channel", {"via": "bot"}, "a bot asks https://api.telegram.org"),
+    ],
+)
+def test_an_address_that_is_no_channel_s_is_refused(monkeypatch: pytest.MonkeyPatch, url: str, options: dict[str, Any], told: str) -> None:
+    monkeypatch.setenv("SAMPLE_TOKEN", "123456:planted")
+    with pytest.raises(UsageError, match=rf"sample\.telegram.*{told}"):
+        telegram.request(a_source("telegram", url, secrets={"token": "SAMPLE_TOKEN"}, **options), {})

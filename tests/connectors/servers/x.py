@@ -38,6 +38,8 @@ class X(Serving):
     cuts: bool = False
     """Whether it hangs up within a message when there is no more to tell."""
     keep_alive: float = 0.05
+    limits: dict[str, str] = field(default_factory=dict)
+    """Headers of an opening that succeeds."""
     _lines: queue.Queue[bytes | None] = field(default_factory=queue.Queue)
     _connected: int = 0
 
@@ -60,7 +62,7 @@ class X(Serving):
             return _problem(429, _TOO_MANY, {"x-rate-limit-limit": "50", "x-rate-limit-remaining": "0", "x-rate-limit-reset": "1790000900"})
         repeated = list(self.history) if "backfill_minutes" in parse_qs(parts.query) else []
         self._connected += 1
-        return Answer(200, headers={"content-type": "application/json; charset=utf-8"}, chunks=lambda: self._told(repeated), cut=self.cuts)
+        return Answer(200, headers={"content-type": "application/json; charset=utf-8", **self.limits}, chunks=lambda: self._told(repeated), cut=self.cuts)
 
     def _told(self, repeated: list[bytes]) -> Iterator[bytes]:
         try:
