@@ -22,7 +22,7 @@ from connectors._retry_after import until_allowed
 from connectors._sandbox import Sandbox
 from connectors._sources import Source
 from connectors._state import WINDOW, State
-from schemas.errors import ReadError
+from schemas.errors import ReadError, UsageError
 from schemas.records import DeadLetter, RawItem
 
 AGENT = "dijla/0.1 (+https://example.org/dijla; feed collector)"
@@ -78,9 +78,8 @@ async def poll(
     source: Source, state: State, http: Http, reader: SandboxReader, clock: Callable[[], datetime], *, luck: float, deadline: float = 30.0
 ) -> Polled:
     """Ask a source once, page by page. Failures are statuses, not exceptions. Raises UsageError where its options are wrong."""
-    now, moved = clock().timestamp(), _moved_source(source, state.url)
-    asks = connector(source.type)
-    first = asks.request(moved, state.cursor)
+    now, asks = clock().timestamp(), connector(source.type)
+    moved, first = _asked(asks, source, state)
     if first is None:
         return Polled(changed(state, status="stream", polled_at=now))
     is_full = now - state.full_at >= _FULL_EVERY
@@ -104,6 +103,17 @@ async def poll(
         return polled
     left = now + deadline - clock().timestamp()
     return replace(polled, records=await _articles.with_full_texts(polled.records, source, http, reader, seconds=left))
+
+
+def _asked(asks: Connector, source: Source, state: State) -> tuple[Source, Request | None]:
+    """The source where it has moved to, and what to ask there; as it is configured, where its connector makes nothing of the new address."""
+    moved = _moved_source(source, state.url)
+    try:
+        return moved, asks.request(moved, state.cursor)
+    except UsageError:
+        if moved is source:
+            raise
+        return source, asks.request(source, state.cursor)
 
 
 def _moved_source(source: Source, url: str | None) -> Source:

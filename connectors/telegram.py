@@ -62,7 +62,7 @@ def _channel(source: Source) -> tuple[str, str]:
     named = [str(name) for name in (source.options.get("channel"), address[2]) if name]
     if not named or not all(map(_CHANNEL.fullmatch, named)):
         raise UsageError(
-            f"source {source.id}: set options.channel to the name behind https://t.me/, or url to https://t.me/s/NAME; a private channel needs a bot (options.via)"
+            f"source {source.id}: set options.channel to the name behind https://t.me/, or url to https://t.me/s/NAME; a private one needs a bot (options.via)"
         )
     if len({name.removeprefix("@").lower() for name in named}) > 1:
         raise UsageError(f"source {source.id}: options.channel and url name two channels: {' and '.join(named)}; remove one")

@@ -21,7 +21,7 @@ from connectors._sources import Source, source_of
 from connectors._state import HOST, State, decode_host, decode_state
 from tests.connectors.servers.apis import Answer, Serving
 from tests.connectors.servers.mastodon import TOKEN as MASTODON_TOKEN
-from tests.connectors.servers.mastodon import Mastodon
+from tests.connectors.servers.mastodon import Mastodon, a_status
 from tests.connectors.servers.reddit import CLIENT, SECRET, Reddit
 from tests.connectors.servers.x import DISCONNECT, TOKEN, X, a_post
 
@@ -70,14 +70,15 @@ def test_a_refusal_s_pause_is_kept(tmp_path: Path, form: str) -> None:
     assert HOUR - 60 < pause(tmp_path) < 1.2 * HOUR + 1, "never sooner, and not all at once"
 
 
-def mastodon() -> Answer:
+def last_page(*statuses: dict[str, Any]) -> Answer:
+    """Of Mastodon; the last one for an hour."""
     limits = {"x-ratelimit-limit": "300", "x-ratelimit-remaining": "0", "x-ratelimit-reset": (now() + timedelta(hours=1)).isoformat()}
-    return Answer(200, b"[]", {"content-type": "application/json", **limits})
+    return Answer(200, json.dumps(statuses).encode(), {"content-type": "application/json", **limits})
 
 
 def test_the_last_request_of_a_window_pauses_mastodon(tmp_path: Path) -> None:
     with Mastodon(is_open=True).running() as server:
-        server.faults.append(mastodon())
+        server.faults.append(last_page())
         state = collect(source("mastodon", server), tmp_path, lambda: server.served >= 1)
         assert (state.status, state.failures, server.served) == ("ok", 0, 1)
     assert HOUR - 60 < pause(tmp_path) <= HOUR
@@ -99,7 +100,7 @@ def test_a_gap_stops_at_the_limit_and_goes_on_behind_it() -> None:
         server.post(*range(1, 121))
         asked = source("mastodon", server)
         first = [status for status in server.posted if int(status["id"]) <= int(server.posted[39]["id"])]
-        server.faults.append(Answer(200, json.dumps(first[::-1]).encode(), mastodon().headers))
+        server.faults.append(last_page(*first[::-1]))
 
         async def polls() -> list[tuple[int, float | None, State]]:
             found, state = [], State(cursor={"min_id": "1"})
@@ -118,7 +119,7 @@ def test_a_gap_stops_at_the_limit_and_goes_on_behind_it() -> None:
 
 def test_a_gap_at_the_limit_opens_no_stream_until_the_reset(tmp_path: Path) -> None:
     with Mastodon().running() as server:
-        server.faults += [Answer(200, headers={"content-type": "text/event-stream"}, chunks=lambda: silent(server)), mastodon()]
+        server.faults += [Answer(200, headers={"content-type": "text/event-stream"}, chunks=lambda: silent(server)), last_page(a_status(1))]
         collect(source("mastodon", server, secrets={"token": "SAMPLE_USER"}), tmp_path, lambda: server.served >= 2)
         assert [asked.target.split("?")[0] for asked in server.asked] == ["/api/v1/streaming/public", "/api/v1/timelines/public"]
     assert pause(tmp_path) > HOUR - 60

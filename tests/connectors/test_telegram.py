@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zlib
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ import pytest
 
 from connectors import telegram
 from connectors._connector import Payload, Refusal
+from connectors._poll import opened, poll
 from connectors._sandbox import Sandbox
 from connectors._sources import Source
+from connectors._state import State
 from schemas.errors import UsageError
 from schemas.records import DeadLetter
 from tests.connectors.servers.apis import Answer
@@ -235,6 +238,24 @@ def test_a_channel_may_be_named_by_its_address(server: Telegram, path: str) -> N
     assert visit(a_source("telegram", server.url + path), {}).ids == ["sample_channel/1"]
 
 
+def test_an_address_that_moves_to_none_of_a_channel_is_not_followed(server: Telegram) -> None:
+    """Its server says three times that it has moved for good, and nobody is stopped by that."""
+    server.post(1, "A post")
+    asked = a_source("telegram", server.url + "/s/sample_channel")
+
+    async def polls() -> State:
+        state = State()
+        async with opened(lambda: NOW) as (http, reader):
+            for _ in range(4):
+                server.faults.append(Answer(301, headers={"location": "/s/sample_channel?lang=en"}))
+                state = (await poll(asked, state, http, reader, lambda: NOW, luck=0.5)).state
+        return state
+
+    state = asyncio.run(polls())
+    assert (state.status, state.url) == ("ok", f"{server.url}/s/sample_channel?lang=en")
+    assert [request.target for request in server.asked if "lang" not in request.target] == ["/s/sample_channel"] * 4
+
+
 def test_address_and_option_may_say_the_same() -> None:
     request = telegram.request(a_source("telegram", "https://t.me/s/Sample_channel", channel="@sample_channel"), {"before": "7"})
     assert request.url == "https://t.me/s/sample_channel?before=7"
@@ -243,7 +264,7 @@ def test_address_and_option_may_say_the_same() -> None:
 @pytest.mark.parametrize(
     ("url", "options", "told"),
     [
-        ("https://t.me/+AbCdEfGhIj", {}, "private channel needs a bot"),
+        ("https://t.me/+AbCdEfGhIj", {}, "private one needs a bot"),
         ("https://t.me/joinchat/AbCdEf", {}, "url: is no address of a channel"),
         ("https://t.me/sample_channel/77", {}, "url: is no address of a channel"),
         ("https://t.me/s/sample_channel?before=5", {}, "url: is no address of a channel"),
