@@ -27,6 +27,7 @@ from connectors._outbox import Outbox
 from connectors._poll import DEADLINE, Polled, opened, poll
 from connectors._reader import SandboxReader
 from connectors._sources import Source
+from connectors._sources_file import unusable
 from connectors._state import HOST, Host, State, decode_host, decode_state, encode
 from connectors._stream import opened as opened_stream
 from schemas.records import DeadLetter, RawItem
@@ -41,6 +42,8 @@ _RECONNECT_SECONDS = 1.0
 """Until the next connection after one that ended; doubled with each failure."""
 _PARCEL_RECORDS = 1_000
 """From so many on, no more join a delivery: it must be written within a transaction's time."""
+_UNSET = "no_secret"
+"""Status of a source whose secret is not in the environment, or not what its connector needs."""
 _log = logging.getLogger(__name__)
 
 
@@ -54,9 +57,13 @@ class Collector:
     """Sources, and where their items go. For one event loop; `clock` gives aware datetimes."""
 
     def __init__(self, sources: Sequence[Source], outbox: Outbox, http: Http, reader: SandboxReader, clock: Callable[[], datetime]) -> None:
-        """Raises UsageError where a source has no connector, or its options are wrong."""
-        self._sources, self._outbox, self._http, self._reader, self._clock = sources, outbox, http, reader, clock
+        """A source whose secret is not there is set aside. Raises UsageError where a source has no connector, or its options are wrong."""
+        self._outbox, self._http, self._reader, self._clock = outbox, http, reader, clock
         self.states = {source.id: decode_state(outbox.states.get(source.id, b"{}")) for source in sources}
+        self._set_aside = {source.id: why for source in sources if (why := unusable(source))}
+        self._sources = sources = [source for source in sources if source.id not in self._set_aside]
+        for name, why in self._set_aside.items():
+            self.states[name] = changed(self.states[name], status=_UNSET, message=why, failures=1, next_at=0.0)
         for name, state in self.states.items():
             _metrics.known(name, state)
         self._hosts = {name: decode_host(stored) for name, stored in outbox.states.items() if name.startswith(HOST)}
@@ -76,6 +83,7 @@ class Collector:
         """Until `stop`, with a canary each so often. Raises what the outbox raises where it cannot go on."""
         async with asyncio.TaskGroup() as group:
             delivering = group.create_task(self._deliver())
+            await self._store_set_aside()
             following = [group.create_task(self._follow(source)) for source in self._sources]
             if canaries:
                 following.append(group.create_task(self._send_canaries(canaries.total_seconds())))
@@ -86,11 +94,19 @@ class Collector:
         """Poll each source once, whatever its back-off; what each gave. A stream with nothing to poll is passed over."""
         async with asyncio.TaskGroup() as group:
             delivering = group.create_task(self._deliver())
+            await self._store_set_aside()
             pollable = [source for source in self._sources if connector(source.type).request(source, {}) is not None]
             polls = {source.id: group.create_task(self._poll(source, deadline)) for source in pollable}
             found = {name: await task for name, task in polls.items()}
             delivering.cancel()
-        return found
+        return found | {name: Polled(self.states[name], failure=FetchFailed(_UNSET, why)) for name, why in self._set_aside.items()}
+
+    async def _store_set_aside(self) -> None:
+        """So that it is seen: these are not collected."""
+        for name, why in self._set_aside.items():
+            _log.warning("source %s: %s %s", name, _UNSET, why)
+        if self._set_aside:
+            await self._acknowledged([], {name: encode(self.states[name]) for name in self._set_aside})
 
     async def _follow(self, source: Source) -> None:
         state = self.states[source.id]
@@ -255,9 +271,9 @@ class Collector:
 
 
 @asynccontextmanager
-async def collecting(sources: Sequence[Source], outbox: Outbox, clock: Callable[[], datetime]) -> AsyncIterator[Collector]:
-    """A collector. Raises UsageError."""
-    async with opened(clock) as (http, reader):
+async def collecting(sources: Sequence[Source], outbox: Outbox, clock: Callable[[], datetime], contact: str | None = None) -> AsyncIterator[Collector]:
+    """A collector; `contact` is for the owners of servers. Raises UsageError."""
+    async with opened(clock, contact) as (http, reader):
         yield Collector(sources, outbox, http, reader, clock)
 
 

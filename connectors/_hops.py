@@ -5,13 +5,14 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import httpx
 
 from connectors._addresses import endpoint, may_be_private
 from connectors._connector import Request
 from connectors._failure import FetchFailed, brief
-from connectors._sources import Source
+from connectors._sources import HEADER, QUERY, Source
 
 MOST = 5
 _PERMANENT = (301, 308)
@@ -48,7 +49,7 @@ class Hop:
         is_permanent = self.is_permanent and status in _PERMANENT
         return Hop(
             url=url,
-            headers=self.headers if _is_same_site(self.url, url) else self.carried,
+            headers=self.headers if is_same_site(str(self.url), str(url)) else self.carried,
             carried=self.carried,
             private=self.private and may_be_private(str(url), source),
             secrets=self.secrets,
@@ -65,14 +66,20 @@ class Hop:
 
 
 def first(request: Request, source: Source, bearer: str | None) -> Hop:
-    """The request itself, with the source's own headers where it goes to the source's own host. Raises FetchFailed `malformed`."""
-    secrets = (*request.secret_parts, bearer or "")
+    """The request itself, with the source's own headers where it goes to the source's own host, and its secrets where to its own site.
+
+    Raises FetchFailed `malformed`.
+    """
+    secrets = (*request.secret_parts, *source.hidden(), bearer or "")
     try:
         url = _checked(httpx.URL(request.url))
     except (httpx.InvalidURL, ValueError):
         raise FetchFailed("malformed", f"{brief(request.url, secrets)}: is no http or https address") from None
     is_own = source.url is None or endpoint(source.url)[0] == endpoint(request.url)[0]
     own = {name.lower(): value for name, value in source.headers.items()} if is_own else {}
+    if source.url is None or is_same_site(source.url, request.url):
+        own |= {name.lower(): value for name, value in source.sent_secrets(HEADER).items()}
+        url = _asking(url, source.sent_secrets(QUERY))
     asked = {name.lower(): value for name, value in request.headers.items()}
     return Hop(
         url=url,
@@ -81,6 +88,19 @@ def first(request: Request, source: Source, bearer: str | None) -> Hop:
         private=may_be_private(request.url, source),
         secrets=secrets,
     )
+
+
+def is_same_site(before: str, after: str) -> bool:
+    """The same scheme, host and port; or the same host by TLS instead."""
+    (host, port), (new_host, new_port) = endpoint(before), endpoint(after)
+    scheme, new_scheme = (url.partition(":")[0].lower() for url in (before, after))
+    return host == new_host and ((scheme, port) == (new_scheme, new_port) or (scheme, port, new_scheme, new_port) == ("http", 80, "https", 443))
+
+
+def _asking(url: httpx.URL, parameters: Mapping[str, str]) -> httpx.URL:
+    """With these parameters behind its own, which stay as they are written."""
+    query = b"&".join(filter(None, (url.query, urlencode(parameters).encode())))
+    return url.copy_with(query=query) if parameters else url
 
 
 def _authorization(url: httpx.URL, bearer: str | None) -> dict[str, str]:
@@ -95,11 +115,3 @@ def _checked(url: httpx.URL) -> httpx.URL:
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError(url.scheme)
     return url.copy_with(fragment=None)
-
-
-def _is_same_site(before: httpx.URL, after: httpx.URL) -> bool:
-    """The same scheme, host and port; or the same host by TLS instead."""
-    (host, port), (new_host, new_port) = endpoint(str(before)), endpoint(str(after))
-    return host == new_host and (
-        (before.scheme, port) == (after.scheme, new_port) or (before.scheme, port, after.scheme, new_port) == ("http", 80, "https", 443)
-    )

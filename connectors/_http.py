@@ -23,7 +23,7 @@ from connectors._backend import CheckedBackend
 from connectors._challenge import SIZE
 from connectors._connector import Cursor, Payload, Request, Subscription
 from connectors._failure import FetchFailed as FetchFailed
-from connectors._failure import brief, shown, without
+from connectors._failure import brief, cleared, shown, without
 from connectors._responses import facts, refusal
 from connectors._sources import Source
 from connectors._tokens import Tokens
@@ -41,6 +41,7 @@ class Http:
     """The client. `now` gives the clock time, with a zone, for what came and for waits that servers give as moments."""
 
     def __init__(self, user_agent: str, now: Callable[[], datetime]) -> None:
+        self.user_agent = user_agent
         self._now, self._tokens = now, Tokens(now)
         self._headers = {"user-agent": user_agent, "accept": "*/*", "accept-encoding": _caps.OFFERED}
         context = httpx.create_ssl_context()
@@ -108,7 +109,7 @@ class Http:
                 return self._payload(answer, b"", cursor)
             if not answer.is_success:
                 raise await self._failure(answer)
-            body = await _caps.whole(answer.chunks(), answer.coding, answer.hop.where)
+            body = cleared(await _caps.whole(answer.chunks(), answer.coding, answer.hop.where), answer.hop.secrets)
         if failure := refusal(answer.status, answer.headers, body, answer.hop.where, self._now()):
             raise failure
         return self._payload(answer, body, cursor)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
 from connectors._connector import Payload
 from connectors._origin import Origin
-from connectors._sources import Source
+from connectors._sources import HEADER, QUERY, Source
 from schemas.errors import UsageError
 from schemas.records import HttpFacts, RawItem
 
@@ -38,11 +39,17 @@ def origin_of(payload: Payload, source: Source) -> Origin:
     return LiveOrigin(**{**given, **live})
 
 
-def known_options(source: Source, *names: str) -> None:
-    """Raises UsageError where the source has options that its connector does not know."""
-    if unknown := sorted(set(source.options) - set(names)):
-        known = f"knows only {', '.join(names)}" if names else "has none"
-        raise UsageError(f"source {source.id}: options.{unknown[0]}: connector {source.type} {known}; remove it")
+def known_options(source: Source, *names: str, secrets: Collection[str] = ()) -> None:
+    """Raises UsageError that lists the options and secrets of the source which its connector does not know."""
+    own = [name for name in source.secrets if not name.startswith((HEADER, QUERY))]
+    wrong = [*_unknown(source, "options", source.options, names), *_unknown(source, "secrets", own, secrets)]
+    if wrong:
+        raise UsageError(f"source {source.id}: {'; '.join(wrong)}")
+
+
+def _unknown(source: Source, table: str, given: Iterable[str], known: Collection[str]) -> list[str]:
+    knows = f"knows only {', '.join(known)}" if known else "has none"
+    return [f"{table}.{name}: connector {source.type} {knows}; remove it" for name in sorted(set(given) - set(known))]
 
 
 def address_of(source: Source) -> str:

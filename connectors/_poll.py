@@ -16,6 +16,7 @@ from msgspec.structs import replace as changed
 from connectors import _articles, _pacing
 from connectors._addresses import endpoint
 from connectors._connector import Connector, Cursor, Payload, Refusal, Request, connector
+from connectors._hops import is_same_site
 from connectors._http import FetchFailed, Http
 from connectors._reader import SandboxReader
 from connectors._retry_after import until_allowed
@@ -25,7 +26,6 @@ from connectors._state import WINDOW, State
 from schemas.errors import ReadError, UsageError
 from schemas.records import DeadLetter, RawItem
 
-AGENT = "dijla/0.1 (+https://example.org/dijla; feed collector)"
 PARSE_SECONDS, PARSE_BYTES = 5, 1 << 30
 """CPU time and address space of parsing a payload."""
 DEADLINE = 30.0
@@ -37,11 +37,15 @@ _MESSAGE = 500
 
 
 @asynccontextmanager
-async def opened(clock: Callable[[], datetime]) -> AsyncIterator[tuple[Http, SandboxReader]]:
-    """What fetches and what parses."""
+async def opened(clock: Callable[[], datetime], contact: str | None = None) -> AsyncIterator[tuple[Http, SandboxReader]]:
+    """What fetches, telling servers whom to write to, and what parses."""
     with Sandbox(cpu_seconds=PARSE_SECONDS, memory_bytes=PARSE_BYTES) as sandbox:
-        async with Http(AGENT, clock) as http:
+        async with Http(_user_agent(contact), clock) as http:
             yield http, SandboxReader(sandbox)
+
+
+def _user_agent(contact: str | None) -> str:
+    return f"dijla/0.1 ({f'+{contact}; ' if contact else ''}feed collector)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +121,12 @@ def _asked(asks: Connector, source: Source, state: State) -> tuple[Source, Reque
 
 
 def _moved_source(source: Source, url: str | None) -> Source:
-    """The source where it has moved to; on another host it is trusted no more than any other, and gets none of the source's headers."""
+    """The source where it has moved to; on another site it is trusted no more than any other, and gets none of the source's headers and secrets."""
     if url is None:
         return source
-    away = {} if endpoint(url) == endpoint(source.url or "") else {"allow_private": False, "headers": {}}
-    return source.model_copy(update={"url": url, **away})
+    own = source.url or ""
+    trust = {"allow_private": source.allow_private and endpoint(url) == endpoint(own)}
+    return source.model_copy(update={"url": url, **trust, **({} if is_same_site(own, url) else {"headers": {}, "secrets": {}})})
 
 
 async def _pages(asks: Connector, source: Source, request: Request, cursor: Cursor, http: Http, reader: SandboxReader, deadline: float) -> _Pages:

@@ -18,10 +18,9 @@ from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, Inv
 
 from connectors import _addresses, _hops
 from connectors._connector import Payload, Request, Subscription
-from connectors._failure import FetchFailed, brief, without
+from connectors._failure import FetchFailed, brief, cleared, without
 from connectors._framing import LARGEST, Events, Framing, Lines, Message, too_large
 from connectors._http import Http
-from connectors._poll import AGENT
 from connectors._responses import facts, refusal
 from connectors._retry_after import until_allowed
 from connectors._sources import Source
@@ -48,13 +47,14 @@ class Opened(NamedTuple):
 @asynccontextmanager
 async def opened(http: Http, subscription: Subscription, source: Source, now: Callable[[], datetime]) -> AsyncIterator[Opened]:
     """A stream that the server has agreed to: what it tells from now on comes, however late it is asked for. Raises FetchFailed, as its messages do."""
-    where = brief(subscription.url, subscription.secret_parts)
+    secrets = (*subscription.secret_parts, *source.hidden())
+    where = brief(subscription.url, secrets)
 
     def told(message: Message) -> Payload:
-        return Payload(body=message.body, event=message.event, url=where, fetched_at=now())
+        return Payload(body=cleared(message.body, secrets), event=message.event, url=where, fetched_at=now())
 
     if subscription.protocol == "websocket":
-        connection = await _connected(subscription, source, now)
+        connection = await _connected(http.user_agent, subscription, source, now)
         async with connection, aclosing(_received(connection, where, told)) as arriving:
             yield Opened(arriving)
     else:
@@ -76,7 +76,7 @@ class _Connect(connect):
         return exc
 
 
-async def _connected(subscription: Subscription, source: Source, now: Callable[[], datetime]) -> ClientConnection:
+async def _connected(user_agent: str, subscription: Subscription, source: Source, now: Callable[[], datetime]) -> ClientConnection:
     url = httpx.URL(subscription.url)
     asked = Request(str(url.copy_with(scheme=url.scheme.replace("ws", "http", 1))), subscription.headers, secret_parts=subscription.secret_parts)
     hop = _hops.first(asked, source, None)
@@ -85,11 +85,11 @@ async def _connected(subscription: Subscription, source: Source, now: Callable[[
         stack.callback(connection.close)
         try:
             opened = await _Connect(
-                str(url.copy_with(userinfo=b"", fragment=None)),
+                str(hop.url.copy_with(scheme=url.scheme, userinfo=b"")),
                 sock=connection,
                 ssl=httpx.create_ssl_context() if hop.url.scheme == "https" else None,
                 additional_headers=dict(hop.headers),
-                user_agent_header=AGENT,
+                user_agent_header=user_agent,
                 max_size=LARGEST,
                 open_timeout=_OPENING_SECONDS,
                 close_timeout=_CLOSING_SECONDS,

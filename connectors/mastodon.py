@@ -112,7 +112,7 @@ def _behind(cursor: Cursor, statuses: Iterable[Json]) -> Cursor:
 
 
 def _timeline(source: Source) -> tuple[str, str]:
-    known_options(source, "timeline", *_NAMED)
+    known_options(source, "timeline", *_NAMED, secrets=("token",))
     timeline = source.options.get("timeline", "public")
     if timeline not in _TIMELINES:
         raise UsageError(f"source {source.id}: options.timeline is {timeline!r}: choose of {', '.join(_TIMELINES)}")

@@ -15,7 +15,7 @@ from connectors._connector import Cursor, Parsed, Payload, Refusal, Request, Tok
 from connectors._items import known_options, origin_of
 from connectors._json import Json, as_object, as_text, dumps, loads, packed
 from connectors._origin import Origin
-from connectors._sources import Source
+from connectors._sources import SecretError, Source
 from connectors._text import decode
 from connectors._walk import walked
 from schemas.errors import ReadError, UsageError
@@ -29,7 +29,7 @@ _GONE = frozenset({"[deleted]", "[removed]"})
 
 def request(source: Source, cursor: Cursor) -> Request:
     """A page of the listing, the newest at first, or the feed. Raises UsageError where the source's options or secrets are wrong."""
-    known_options(source, "subreddit", "via")
+    known_options(source, "subreddit", "via", secrets=("client_id", "client_secret", "feed"))
     if _is_feed(source):
         return _feed(source)
     subreddit = _SUBREDDIT.fullmatch(str(source.options.get("subreddit", "")))
@@ -72,7 +72,7 @@ def _feed(source: Source) -> Request:
     address = source.secret("feed")
     tokens = parse_qs(urlsplit(address).query).get("feed", [])
     if not address.startswith(("http://", "https://")) or not tokens:
-        raise UsageError(f"source {source.id}: its secret feed is no address of a private feed (https://www.reddit.com/r/NAME/new/.rss?feed=TOKEN&user=NAME)")
+        raise SecretError(f"source {source.id}: its secret feed is no address of a private feed (https://www.reddit.com/r/NAME/new/.rss?feed=TOKEN&user=NAME)")
     return Request(address, secret_parts=(address, *tokens))
 
 

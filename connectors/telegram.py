@@ -15,7 +15,7 @@ from connectors._connector import Cursor, Parsed, Payload, Refusal, Request
 from connectors._items import known_options, origin_of
 from connectors._json import Json, as_object, as_text, dumps, loads, packed
 from connectors._origin import Origin
-from connectors._sources import Source
+from connectors._sources import SecretError, Source
 from connectors._text import decode
 from connectors._walk import walked
 from schemas.errors import ReadError, UsageError
@@ -32,7 +32,7 @@ _UPDATES = ("channel_post", "edited_channel_post")
 
 def request(source: Source, cursor: Cursor) -> Request:
     """A page of the preview, or getUpdates. Raises UsageError where the source's options or its token are wrong."""
-    known_options(source, "channel", "via")
+    known_options(source, "channel", "via", secrets=("token",))
     return _updates(source, cursor) if _is_bot(source) else _page(source, cursor)
 
 
@@ -80,7 +80,7 @@ def _parse_page(payload: Payload, source: Source) -> Parsed:
 def _updates(source: Source, cursor: Cursor) -> Request:
     token = source.secret("token")
     if not _TOKEN.fullmatch(token):
-        raise UsageError(f"source {source.id}: its token is none of a Telegram bot, which is NUMBER:LETTERS as BotFather gave it")
+        raise SecretError(f"source {source.id}: its token is none of a Telegram bot, which is NUMBER:LETTERS as BotFather gave it")
     asked = {"timeout": "0", "limit": "100", "allowed_updates": dumps(_UPDATES).decode(), **cursor}
     base = (source.url or _BOTS).rstrip("/")
     if urlsplit(base).hostname in _SHARED:

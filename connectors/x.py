@@ -33,10 +33,11 @@ def request(source: Source, cursor: Cursor) -> Request | None:
 
 def subscribe(source: Source, cursor: Cursor) -> Subscription:
     """The stream; one that was followed before is asked to repeat its last minutes. Raises UsageError where the option or the secret is wrong."""
-    known_options(source, "backfill_minutes")
-    minutes, token = source.options.get("backfill_minutes"), source.secret("token")
+    known_options(source, "backfill_minutes", secrets=("token",))
+    minutes = source.options.get("backfill_minutes")
     if minutes is not None and (type(minutes) is not int or not 1 <= minutes <= 5):
         raise UsageError(f"source {source.id}: options.backfill_minutes is {minutes!r}; X can repeat 1 to 5 minutes, and only for some of its plans")
+    token = source.secret("token")
     repeated = {"backfill_minutes": str(minutes)} if minutes and cursor else {}
     return Subscription(
         f"{(source.url or _BASE).rstrip('/')}/2/tweets/search/stream?{urlencode({**_WANTED, **repeated})}",

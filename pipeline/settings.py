@@ -26,6 +26,9 @@ class CollectSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    contact: str | None = Field(
+        default=None, pattern=r"^[!-'*-\[\]-~]{3,200}$", description="Web or mail address in the user agent, for whoever runs the servers that are asked."
+    )
     canary: timedelta | None = Field(
         default=None, ge=timedelta(seconds=1), description="How often an item without words is put on the raw topic, to see it come out; null: never."
     )

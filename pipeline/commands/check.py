@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.commands.options import config_options
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from connectors._poll import Polled
     from connectors._sources import Source
+    from pipeline.config import Config
 
 
 @click.command()
 @click.argument("source", metavar="SOURCE")
 @click.option("--sources", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.toml", help="Where SOURCE is an id of.")
 @click.option("--type", "kind", default="rss", show_default=True, help="Its connector, where SOURCE is a URL.")
+@config_options()
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON lines.")
-def check(source: str, file: Path | None, kind: str, as_json: bool) -> None:
+def check(source: str, file: Path | None, kind: str, config: Config, as_json: bool) -> None:
     """Poll a source once and show everything: HTTP facts, items, what would be sent and why the rest not. Sends and stores nothing.
 
     SOURCE is an id of the sources file, or a URL. Exit status 3 where it cannot be read.
@@ -36,29 +39,31 @@ def check(source: str, file: Path | None, kind: str, as_json: bool) -> None:
 
     logs.set_up()
     chosen = _source(source, file, kind)
-    logs.conceal(*(SecretStr(chosen.secret(name)) for name in chosen.secrets))
-    polled = asyncio.run(_poll(chosen))
+    logs.conceal(*map(SecretStr, chosen.hidden()))
+    polled = asyncio.run(_poll(chosen, config.collect.contact))
     _show(chosen, polled, as_json=as_json)
     if polled.failure:
         click.get_current_context().exit(3)
 
 
 def _source(name: str, file: Path | None, kind: str) -> Source:
-    from connectors._sources import load, source_of
+    from connectors._sources_file import checked, load, unusable
 
     if file is None:
-        return source_of({"id": "check", "type": kind, "url": name})
+        return checked([{"id": "check", "type": kind, "url": name}], "SOURCE")[0]
     found = {source.id: source for source in load(file)}
     if name not in found:
         raise UsageError(f"{file} has no source {name}: it has {', '.join(sorted(found))}")
+    if why := unusable(found[name]):
+        raise UsageError(f"source {name}: {why}")
     return found[name]
 
 
-async def _poll(source: Source) -> Polled:
+async def _poll(source: Source, contact: str | None) -> Polled:
     from connectors._poll import opened, poll
     from connectors._state import State
 
-    async with opened(_now) as (http, reader):
+    async with opened(_now, contact) as (http, reader):
         return await poll(source, State(), http, reader, _now, luck=0.5)
 
 

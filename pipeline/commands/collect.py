@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.commands.options import checked_topics, host_and_port, kafka_options
-from schemas.errors import DijlaError
+from schemas.errors import DijlaError, UsageError
 
 if TYPE_CHECKING:
     from connectors._outbox import Outbox
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from connectors._sources import Source
     from pipeline.config import Config
     from pipeline.monitor import Health
+    from pipeline.settings import CollectSettings
 
 _BEATS = timedelta(seconds=30)
 
@@ -49,21 +50,22 @@ def collect(
     """
     from pydantic import SecretStr
 
-    from connectors._sources import load
+    from connectors._sources_file import load
     from pipeline import logs
 
     logs.set_up(as_json=None if log_format is None else log_format == "json")
     logs.conceal_all(config)
     sources = load(file)
-    logs.conceal(*(SecretStr(source.secret(name)) for source in sources for name in source.secrets))
+    logs.conceal(*(SecretStr(value) for source in sources for value in source.hidden()))
+    _require_one(sources)
     with _outbox(config, name, out, transactions=not no_transactions) as outbox:
         if once:
-            polls = asyncio.run(_once(sources, outbox, deadline))
+            polls = asyncio.run(_once(sources, outbox, deadline, config.collect.contact))
             _show(polls, as_json=as_json)
             if any(polled.failure for polled in polls.values()):
                 click.get_current_context().exit(3)
         else:
-            _run(sources, outbox, monitor, None if out else config.collect.canary)
+            _run(sources, outbox, monitor, config.collect.model_copy(update={"canary": None}) if out else config.collect)
 
 
 @contextmanager
@@ -82,14 +84,22 @@ def _outbox(config: Config, name: str, out: Path | None, *, transactions: bool) 
         yield outbox
 
 
-async def _once(sources: list[Source], outbox: Outbox, deadline: float) -> dict[str, Polled]:
+def _require_one(sources: list[Source]) -> None:
+    from connectors._sources_file import unusable
+
+    reasons = [f"{source.id}: {why}" for source in sources if (why := unusable(source))]
+    if len(reasons) == len(sources):
+        raise UsageError("\n  ".join(["no source can be asked:", *reasons]))
+
+
+async def _once(sources: list[Source], outbox: Outbox, deadline: float, contact: str | None) -> dict[str, Polled]:
     from connectors._collect import collecting
 
-    async with collecting(sources, outbox, _now) as collector:
+    async with collecting(sources, outbox, _now, contact) as collector:
         return await collector.once(deadline)
 
 
-def _run(sources: list[Source], outbox: Outbox, monitor: str, canaries: timedelta | None) -> None:
+def _run(sources: list[Source], outbox: Outbox, monitor: str, settings: CollectSettings) -> None:
     from connectors._metrics import REGISTRY
     from pipeline.monitor import Health, monitored
 
@@ -97,16 +107,16 @@ def _run(sources: list[Source], outbox: Outbox, monitor: str, canaries: timedelt
     with monitored(health, *host_and_port(monitor), registry=REGISTRY) as address:
         click.echo(f"monitor: {address}/metrics", err=True)
         try:
-            asyncio.run(_follow(sources, outbox, health, canaries))
+            asyncio.run(_follow(sources, outbox, health, settings))
         except* DijlaError as errors:
             raise errors.exceptions[0] from None
 
 
-async def _follow(sources: list[Source], outbox: Outbox, health: Health, canaries: timedelta | None) -> None:
+async def _follow(sources: list[Source], outbox: Outbox, health: Health, settings: CollectSettings) -> None:
     from connectors._collect import collecting
     from pipeline.stopping import on_signals
 
-    async with collecting(sources, outbox, _now) as collector:
+    async with collecting(sources, outbox, _now, settings.contact) as collector:
         loop = asyncio.get_running_loop()
 
         def stop() -> None:
@@ -115,7 +125,7 @@ async def _follow(sources: list[Source], outbox: Outbox, health: Health, canarie
         with on_signals(stop):
             beating = asyncio.ensure_future(_beat(health))
             try:
-                await collector.run(canaries)
+                await collector.run(settings.canary)
             finally:
                 beating.cancel()
 

@@ -28,7 +28,7 @@ def sources(file: Path, config: Config, out: Path | None, as_json: bool) -> None
     \b
     Example:  dijla sources --sources sources.toml
     """
-    from connectors._sources import load
+    from connectors._sources_file import load
     from connectors._state import State, decode_state
     from pipeline.commands.source_tables import facts, state_table
     from pipeline.terminal import console

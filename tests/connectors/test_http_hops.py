@@ -30,6 +30,36 @@ def test_own_headers_are_for_the_own_host() -> None:
     assert "x-key" in hop("https://api.sample.example/a", a_source(None, headers={"X-Key": "s"})).headers
 
 
+WITH_SECRETS = a_source(URL + "?a=%2F", secrets={"header.X-Api-Key": "SAMPLE_KEY", "query.token": "SAMPLE_TOKEN"})
+
+
+@pytest.fixture
+def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMPLE_KEY", "planted-key")
+    monkeypatch.setenv("SAMPLE_TOKEN", "planted/token")
+
+
+@pytest.mark.usefixtures("_secrets")
+def test_secrets_go_with_each_request_to_the_source_s_own_site() -> None:
+    first = hop(URL + "?a=%2F", WITH_SECRETS)
+
+    assert first.headers["x-api-key"] == "planted-key"
+    assert str(first.url) == URL + "?a=%2F&token=planted%2Ftoken"
+    assert first.where == URL + "?a=%2F&token=***"
+    assert hop(URL, WITH_SECRETS).next(301, b"/b", WITH_SECRETS).headers["x-api-key"] == "planted-key"
+
+
+@pytest.mark.usefixtures("_secrets")
+@pytest.mark.parametrize("url", ["http://feeds.sample.example/a", "https://feeds.sample.example:8443/a", "https://sample.example/a", "https://evil.example/a"])
+def test_secrets_go_nowhere_else(url: str) -> None:
+    asked = hop(url, WITH_SECRETS)
+    led = hop(URL, WITH_SECRETS).next(302, url.encode(), WITH_SECRETS)
+
+    for there in (asked, led):
+        assert "x-api-key" not in there.headers
+        assert str(there.url) == url
+
+
 @pytest.mark.parametrize("location", ["/b", "?page=2", "https://FEEDS.sample.example/b", "https://feeds.sample.example:443/b"])
 def test_the_same_site_hears_all(location: str) -> None:
     assert hop().next(302, location.encode(), OWN).headers == hop().headers

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from connectors._connector import Request, TokenRequest
-from connectors._failure import FetchFailed, shown, without
+from connectors._failure import FetchFailed, cleared, shown, without
 from connectors._http import Http
 from tests.connectors.fetching import a_source, fetched, http, saying
 from tests.connectors.servers.hostile import Heard, Hostile, response
@@ -89,4 +89,22 @@ def test_how_urls_are_shown() -> None:
     assert shown("https://user:p@ss@sample.example/a@b?c=d@e") == "https://sample.example/a@b?c=d@e"
     assert shown("https://sample.example/bot1:a%2Fb?k=1%3aA%2fB", ("1:a/b",)) == "https://sample.example/bot***?k=***"
     assert shown("https://sample.example/?k=%D8%A3+b&k=%d8%a3%20B", ("أ b",)) == "https://sample.example/?k=***&k=***"
+    assert shown("https://sample.example/a?page=2&X-Amz-Signature=s3cr&access_token=a;key=#part") == (
+        "https://sample.example/a?page=2&X-Amz-Signature=***&access_token=***;key=#part"
+    )
     assert without("1 12 2", ("", "1", "12")) == "*** *** 2"
+
+
+def test_a_body_that_says_a_secret_back_is_cleared_of_it() -> None:
+    secrets = ("planted/\u0623=", "word")
+    body = "a word, planted/\u0623=, PLANTED%2f%d8%a3%3D, planted\\/\u0623= and plante".encode() + b"\xff\0"
+
+    assert cleared(body, secrets) == b"a word, ***, ***, *** and plante\xff\0"
+    assert cleared(body, ()) is body
+
+
+def test_what_a_source_says_back_reaches_no_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMPLE_KEY", "Bearer planted-key")
+    server = Hostile(lambda heard: [response(200, f"<rss>{heard.headers['x-key'].removeprefix('Bearer ')} {heard.target}</rss>".encode())])
+
+    assert fetched(server, "/a", source={"secrets": {"header.X-Key": "SAMPLE_KEY", "query.k": "SAMPLE_KEY"}}).body == b"<rss>*** /a?k=***</rss>"

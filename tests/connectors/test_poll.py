@@ -10,7 +10,7 @@ from email.utils import format_datetime
 import pytest
 from msgspec.structs import replace
 
-from connectors._poll import Polled, opened, poll
+from connectors._poll import Polled, _moved_source, opened, poll
 from connectors._sources import Source, source_of
 from connectors._state import State
 from schemas.records import DeadLetter, RawItem
@@ -111,6 +111,24 @@ def test_an_address_that_moved_for_good_is_adopted_after_three_times() -> None:
     assert (found[-1].state.url or "").endswith("/new")
 
 
+@pytest.mark.parametrize(
+    ("url", "heard"),
+    [
+        ("http://outlet-a.example/new", True),
+        ("https://outlet-a.example/new", True),
+        ("http://outlet-a.example:8080/new", False),
+        ("https://outlet-b.example/new", False),
+    ],
+)
+def test_where_it_has_moved_to_hears_secrets_only_on_its_own_site(url: str, heard: bool) -> None:
+    source = source_of(
+        {"id": "sample.a", "type": "rss", "url": "http://outlet-a.example/feed", "headers": {"X": "1"}, "secrets": {"header.X-Key": "SAMPLE_KEY"}}
+    )
+    moved = _moved_source(source, url)
+
+    assert (moved.url, bool(moved.headers), bool(moved.secrets)) == (url, heard, heard)
+
+
 def test_a_temporary_redirect_is_followed_and_forgotten() -> None:
     found, _ = polls([part for _ in range(4) for part in (answer(302, Location="/new"), answer(200, feed("a")))])
     assert found[-1].state.url is None
@@ -199,3 +217,14 @@ def test_the_full_text_behind_new_entries_is_had_where_it_is_asked_for() -> None
     assert texts["1"].body.startswith("A summary.")
     assert texts["1"].repairs == ("full_text_missing",)
     assert texts["2"].body.startswith("A summary.")
+
+
+def test_servers_are_told_whom_to_write_to() -> None:
+    async def agents() -> list[str]:
+        found = []
+        for contact in (None, "https://sample.example/contact"):
+            async with opened(lambda: NOW, contact) as (http, _):
+                found.append(http.user_agent)
+        return found
+
+    assert asyncio.run(agents()) == ["dijla/0.1 (feed collector)", "dijla/0.1 (+https://sample.example/contact; feed collector)"]

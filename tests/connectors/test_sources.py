@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connectors._connector import StreamConnector, connector
-from connectors._sources import Source, load, source_of
+from connectors._sources import Source, source_of
+from connectors._sources_file import load, unusable
 from schemas.errors import UsageError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -41,15 +42,15 @@ def test_a_source_says_all_that_its_items_have_in_common(tmp_path: Path) -> None
         a_source(
             'publisher = "outlet-a"', 'reliability = "B"', 'language = "ckb"', 'time_zone = "Asia/Baghdad"', 'country = "IQ"', 'interval = "PT2M"',
             'headers = { accept-language = "ckb" }', 'secrets = { token = "SAMPLE_TOKEN" }', "allow_private = true", "full_text = true", "verified = false",
-            "options = { depth = 3 }",
-        ),
+            'options = { via = "bot" }',
+        ).replace('"rss"', '"telegram"'),
     )  # fmt: skip
 
     origin = source.origin(NOW)
-    assert (origin.source_id, origin.source_type, origin.publisher) == ("sample.outlet-a", "rss", "outlet-a")
+    assert (origin.source_id, origin.source_type, origin.publisher) == ("sample.outlet-a", "telegram", "outlet-a")
     assert (origin.source_reliability, origin.time_zone, origin.read_at, origin.url) == ("B", "Asia/Baghdad", NOW, None)
     assert (source.interval, source.country, source.language) == (timedelta(minutes=2), "IQ", "ckb")
-    assert (dict(source.headers), dict(source.options)) == ({"accept-language": "ckb"}, {"depth": 3})
+    assert (dict(source.headers), dict(source.options)) == ({"accept-language": "ckb"}, {"via": "bot"})
     assert (source.allow_private, source.full_text, source.verified) == (True, True, False)
 
 
@@ -106,6 +107,66 @@ def test_each_field_has_its_rule(line: str, where: str, tmp_path: Path) -> None:
     (told,) = refused(tmp_path, a_source(line))
 
     assert told.startswith(f"sample.outlet-a: {where}: ")
+
+
+def test_what_only_a_connector_sees_is_told_with_the_rest(tmp_path: Path) -> None:
+    lines = refused(
+        tmp_path,
+        a_source("options = { depth = 3, width = 2 }", 'secrets = { token = "SAMPLE_TOKEN" }')
+        + a_source('country = "Iraq"').replace("outlet-a", "outlet-b")
+        + a_source().replace("outlet-a", "outlet-c").replace('"rss"', '"rsss"')
+        + '[[sources]]\nid = "sample.x"\ntype = "x"\noptions = { backfill_minutes = 9 }\n'
+        + '[[sources]]\nid = "sample.m"\ntype = "mastodon"\nurl = "https://social.example"\noptions = { timeline = "hashtag" }\n'
+        + '[[sources]]\nid = "sample.bot"\ntype = "telegram"\noptions = { via = "bot" }\n',
+    )
+
+    assert [line.split(":")[:2] for line in lines] == [
+        ["sample.outlet-a", " options.depth"],
+        ["sample.outlet-b", " country"],
+        ["sample.outlet-c", " type"],
+        ["sample.x", " options.backfill_minutes is 9; X can repeat 1 to 5 minutes, and only for some of its plans"],
+        ["sample.m", " options.timeline = 'hashtag' needs options.hashtag"],
+        ["sample.bot", " its connector needs a secret"],
+    ]
+    assert all(name in lines[0] for name in ("options.depth", "options.width", "secrets.token"))
+
+
+def test_a_secret_that_is_not_set_is_no_error_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot = '[[sources]]\nid = "sample.bot"\ntype = "telegram"\noptions = { via = "bot" }\nsecrets = { token = "SAMPLE_TOKEN", "header.X-Key" = "SAMPLE_KEY" }\n'
+    (source,) = loaded(tmp_path, bot)
+    assert unusable(source) == (
+        "the environment has no SAMPLE_TOKEN, which is to hold its token; the environment has no SAMPLE_KEY, which is to hold its header.X-Key"
+    )
+
+    monkeypatch.setenv("SAMPLE_KEY", "planted-key")
+    monkeypatch.setenv("SAMPLE_TOKEN", "planted-token")
+    assert unusable(source).startswith("its token is none of a Telegram bot")
+    assert "planted" not in unusable(source)
+
+    monkeypatch.setenv("SAMPLE_TOKEN", "123:planted-token")
+    assert unusable(source) == ""
+
+
+@pytest.mark.parametrize("query", ["token=s3cret", "a=1&access_token=s3cret", "key=s3cret", "apikey=s3cret", "API_KEY=s3cret", "password=s3cret", "sig=s3cret"])
+def test_a_url_holds_no_secret_parameter(query: str, tmp_path: Path) -> None:
+    (told,) = refused(tmp_path, a_source().replace("/feed", f"/feed?{query}"))
+
+    assert told.startswith("sample.outlet-a: url: its parameter")
+    assert "s3cret" not in told
+
+
+@pytest.mark.parametrize("query", ["feed=rss2", "keyword=baghdad", "format=xml&monkey=1", "author=7"])
+def test_other_parameters_are_none(query: str, tmp_path: Path) -> None:
+    (source,) = loaded(tmp_path, a_source().replace("/feed", f"/feed?{query}"))
+
+    assert source.url == f"https://outlet-a.example/feed?{query}"
+
+
+@pytest.mark.parametrize("name", ["header.", "header.X Key", "query.a=b", "Token", "query."])
+def test_a_secret_has_a_name_that_can_be_sent(name: str, tmp_path: Path) -> None:
+    (told,) = refused(tmp_path, a_source(f'secrets = {{ "{name}" = "SAMPLE_TOKEN" }}'))
+
+    assert told.startswith("sample.outlet-a: secrets.")
 
 
 @pytest.mark.parametrize("name", ["", "Outlet", "outlet a", "-outlet", "a" * 101, "../outlet", "outlet\\n"])

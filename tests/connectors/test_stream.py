@@ -279,7 +279,7 @@ def test_who_asks_is_told_and_the_source_s_own_headers() -> None:
     _, server = from_bytes(b"", source={"headers": {"X-Sample": "yes"}})
     headers = server.heard[0].headers
     assert (headers["x-sample"], headers["x-asked"]) == ("yes", "1")
-    assert headers["user-agent"].startswith("dijla/")
+    assert headers["user-agent"] == "dijla-test/1 (+https://sample.example/contact)"
     assert "+https://" in headers["user-agent"]
 
 
