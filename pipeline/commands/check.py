@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,7 +89,15 @@ def _show(source: Source, polled: Polled, *, as_json: bool) -> None:
         for address in payload.redirects:
             screen.print(data(masked(f"  by way of {address}")))
         screen.print(data(masked(f"  {payload.url}: status {payload.status}, {len(payload.body):,} bytes")))
-        for name, value in payload.headers.items():
-            screen.print(data(masked(f"  {name}: {value}")))
+    for name, value in _headers(polled).items():
+        screen.print(data(masked(f"  {name}: {value}")))
     screen.print(f"{polled.read} records read, {len(polled.records)} would be sent")
     screen.print(record_table(polled))
+
+
+def _headers(polled: Polled) -> Mapping[str, str]:
+    from connectors._http import FetchFailed
+
+    if polled.payload:
+        return polled.payload.headers
+    return polled.failure.headers if isinstance(polled.failure, FetchFailed) else {}

@@ -63,7 +63,7 @@ class Commands:
 
     @property
     def _surroundings(self) -> dict[str, object]:
-        return {"cwd": ROOT, "env": {**os.environ, "COLUMNS": "200", **self.environment}}
+        return {"cwd": ROOT, "env": {**os.environ, "COLUMNS": "5000", **self.environment}}
 
 
 @dataclass
