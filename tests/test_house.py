@@ -98,6 +98,12 @@ def test_every_member_of_a_family_is_documented() -> None:
         assert f"## A{'n' if family[0] in 'aeiou' else ''} {family}\n" in guide, f"docs/how-to-add.md does not say how to add: {family}"
 
 
+def test_every_connector_is_documented() -> None:
+    page = (ROOT / "docs" / "connectors.md").read_text(encoding="utf8")
+    names = {file.stem for file in (ROOT / "connectors").glob("[!_]*.py")} - {"archive"}
+    assert {name for name in names if f"\n## `{name}`\n" not in page} == set()
+
+
 def test_readme_shows_the_two_commands_first() -> None:
     first_screen = (ROOT / "README.md").read_text(encoding="utf8").splitlines()[:40]
     assert any("make replay" in line for line in first_screen)
