@@ -38,8 +38,8 @@ class Progress:
         self._read[partition] = offset
 
     def reached(self, split: int, watermark: int) -> None:
-        """The watermark of a reader."""
-        self._reached[split] = watermark
+        """The watermark of a reader; one that takes over from another begins anew."""
+        self._reached[split] = max(watermark, self._reached.get(split, 0))
 
     def marked(self, offsets: Mapping[int, int], appended: int) -> None:
         """A bundle ended before these offsets of partitions; its last record has that time."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 SLACK = 100_000
 """Microseconds that a partition without news stays behind the broker's clock: what is on its way may carry an earlier time."""
+LEAD = 1_000_000
+"""Microseconds by which a partition may be read ahead of another that has more to read: the steps hold all that lies between."""
 _SAMPLES = 1_000
 
 
@@ -18,10 +20,21 @@ class Watermark:
     clock is behind ours by a minute is not thought to be a minute idle.
     """
 
-    def __init__(self) -> None:
-        self._last: dict[int, int] = {}
+    def __init__(self, last: Mapping[int, int] | None = None) -> None:
+        """`last` is what another, which read before, knew of the partitions."""
+        self._last = dict(last or {})
         self._delays: deque[int] = deque(maxlen=_SAMPLES)
         self._reached = 0
+
+    @property
+    def last(self) -> Mapping[int, int]:
+        """When the last record that was read of each partition was appended."""
+        return self._last
+
+    def ahead(self, waiting: Collection[int]) -> set[int]:
+        """Of the partitions that have more to read, those that should wait for the others."""
+        floor = min((self._last.get(partition, 0) for partition in waiting), default=0)
+        return {partition for partition in waiting if self._last.get(partition, 0) > floor + LEAD}
 
     def seen(self, partition: int, appended: int, now: int) -> None:
         """The last record of a poll was appended at that time, and read now."""

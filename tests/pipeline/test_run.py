@@ -143,7 +143,7 @@ def test_a_job_whose_inputs_are_nearly_all_bad_stops(live: Live) -> None:
     send(live.broker, live.topics.raw, [Sent(b"bad %d" % n) for n in range(800)])
     assert process.wait(30) == 1
     assert "became dead letters: the run stops" in live.log
-    assert live.count(live.topics.dead_letters) == 800, "they are kept all the same"
+    assert 500 <= live.count(live.topics.dead_letters) <= 800, "what was read until then is kept all the same"
 
 
 def test_topics_that_are_not_there_are_named(live: Live) -> None:

@@ -29,6 +29,23 @@ def test_one_of_which_nothing_is_read_yet_holds_it_at_the_beginning() -> None:
     assert watermark.reach([0, 1], NOON + SECOND) == 0
 
 
+def test_partitions_far_ahead_wait_for_those_with_more_to_read() -> None:
+    watermark = Watermark()
+    for partition, seconds in enumerate([0, 0.5, 3, 900]):
+        watermark.seen(partition, NOON + int(seconds * SECOND), NOON)
+    assert watermark.ahead([0, 1, 2, 3]) == {2, 3}
+    assert watermark.ahead([1, 2, 3]) == {2, 3}
+    assert watermark.ahead([2, 3]) == {3}, "those read to their end are waited for no more"
+    assert watermark.ahead([3]) == watermark.ahead([]) == set()
+    assert watermark.ahead([0, 1, 4]) == {0, 1}, "of one of which nothing is read yet it is not known how far behind it is"
+
+
+def test_who_takes_over_knows_what_was_read_before() -> None:
+    before = Watermark()
+    before.seen(0, NOON, NOON)
+    assert Watermark(before.last).reach([0], NOON) == NOON
+
+
 def test_idle_partitions_do_not_pin_it() -> None:
     watermark = Watermark()
     watermark.seen(0, NOON, NOON)
