@@ -39,7 +39,8 @@ def test_publish_run_watch_gives_what_a_replay_gives(live: Live, tmp_path: Path)
     expected = told(replayed([SEEDS], tmp_path / "replay"))
     assert live.dijla("publish", str(SEEDS), "--mode", "live").returncode == 3, "the samples hold broken files on purpose"
     process = live.start()
-    watched = live.dijla("watch", "--from", "earliest", "--json", "--timeout", "8")
+    live.wait(lambda: live.count(live.topics.events) >= len(expected), "complete")
+    watched = live.dijla("watch", "--from", "earliest", "--json", "--timeout", "4")
     assert watched.returncode == 0, watched.stderr
     events = [avro.from_json(Event, json.loads(line)) for line in watched.stdout.splitlines()]
     assert told(events) == expected
