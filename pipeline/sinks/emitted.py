@@ -16,12 +16,15 @@ _POLL_MS = 200
 
 
 class Emitted:
-    """What was appended since a time: the ids, and the last revision of each key. `since` None: nothing was there before this run."""
+    """What was appended since a time: the ids, and the last revision of each key. `since` None: nothing was there before this run.
 
-    def __init__(self, settings: KafkaSettings, topic: str, since: datetime | None) -> None:
+    Of a topic that keeps the `latest` of each key only, the ids of earlier ones are gone: it holds whatever is older than what it has.
+    """
+
+    def __init__(self, settings: KafkaSettings, topic: str, since: datetime | None, *, latest: bool = False) -> None:
         self._ids: set[bytes] = set()
         self._revisions: dict[bytes, int] = {}
-        self._settings, self._topic = settings, topic
+        self._settings, self._topic, self._latest = settings, topic, latest
         with clients.consumer(settings) as consumer:
             wanted = partitions(consumer, topic)
             self._next = dict(offsets_at(consumer, wanted, since or "latest"))
@@ -30,7 +33,8 @@ class Emitted:
     def holds(self, message: Message) -> bool:
         """Whether the topic has this message: its id, and no older revision of its key, as content may come back in a later one."""
         headers = dict(message.headers)
-        return headers[CE_ID] in self._ids and int(headers.get(REVISION, b"0")) <= self._revisions.get(message.key or b"", 0)
+        revision, known = int(headers.get(REVISION, b"0")), self._revisions.get(message.key or b"", 0)
+        return revision < known if self._latest and revision != known else headers[CE_ID] in self._ids and revision <= known
 
     def refresh(self) -> None:
         """Read what has come since. Raises KafkaFailure."""
@@ -59,4 +63,4 @@ class Emitted:
         if CE_ID in headers:
             self._ids.add(headers[CE_ID])
         if REVISION in headers:
-            self._revisions[key] = int(headers[REVISION])
+            self._revisions[key] = max(int(headers[REVISION]), self._revisions.get(key, 0))

@@ -69,8 +69,8 @@ class _WriteTopics(beam.DoFn):
         outlet, resume = self.outlet, self.outlet.resume
         since = resume.rebuilt_from if self.kind == "events" else resume.done_at
         topics = {"reports": ("reports",), "events": ("events", "events_latest"), "dead-letters": ("dead_letters",)}[self.kind]
-        names = [getattr(outlet.topics, topic) for topic in topics]
-        self.emitted = self._reaching(lambda: {topic: Emitted(outlet.settings, topic, since) for topic in names})
+        names = {getattr(outlet.topics, topic): topic == "events_latest" for topic in topics}
+        self.emitted = self._reaching(lambda: {name: Emitted(outlet.settings, name, since, latest=latest) for name, latest in names.items()})
         self.codec = outlet.codec()
         self.delivery = Delivery(outlet.settings, deadline=outlet.deadline)
         metrics.sending(self.delivery)

@@ -46,12 +46,19 @@ def mend(settings: KafkaSettings, topics: Sequence[str] | None = None, transacti
         while True:
             try:
                 ids = _all_ids(client) if transactional_ids is None else transactional_ids
-                ended = dict(filter(None, (_how_it_ended(client, each, deadline) for each in ids)))
+                ended = {found.producer_id: found for each in ids if (found := _how_it_ended(client, each, deadline))}
                 return list(_mended(client, topics, ended, deadline)) if ended else []
             except RetriableError:  # a broker that has just started looks for its coordinators, and loads what they knew
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(_RETRY_S)
+
+
+class _Ended(NamedTuple):
+    transactional_id: str
+    producer_id: int
+    began_ms: int
+    committed: bool
 
 
 def _all_ids(client: KafkaAdminClient) -> list[str]:
@@ -65,26 +72,28 @@ def _all_ids(client: KafkaAdminClient) -> list[str]:
     return listed
 
 
-def _how_it_ended(client: KafkaAdminClient, transactional_id: str, deadline: float) -> tuple[int, bool] | None:
-    """The producer's id, and whether its last transaction was committed; None where there is none, or one under way."""
+def _how_it_ended(client: KafkaAdminClient, transactional_id: str, deadline: float) -> _Ended | None:
+    """How the last transaction ended; None where there is none, or one under way."""
     while True:
         try:
             found = client.describe_transactions([transactional_id])[transactional_id]
         except TransactionalIdNotFoundError:
             return None
         if found.state not in _ENDING or time.monotonic() > deadline:
-            return (found.producer_id, _ENDED[found.state]) if found.state in _ENDED else None
+            committed = _ENDED.get(found.state)
+            return None if committed is None else _Ended(transactional_id, found.producer_id, found.transaction_start_time_ms, committed)
         time.sleep(_RETRY_S)
 
 
-def _mended(client: KafkaAdminClient, topics: Sequence[str] | None, ended: Mapping[int, bool], deadline: float) -> Iterator[Mended]:
+def _mended(client: KafkaAdminClient, topics: Sequence[str] | None, ended: Mapping[int, _Ended], deadline: float) -> Iterator[Mended]:
     leaders = _leaders(client, topics, deadline)
     for at, there in client.describe_producers(leaders).items():
         for producer in there.active_producers:
-            if producer.current_transaction_start_offset >= 0 and producer.producer_id in ended:
-                committed = ended[producer.producer_id]
-                _write_marker(client, leaders[at], at, producer, committed=committed)
-                yield Mended(at, committed)
+            found = ended.get(producer.producer_id)
+            # What is open may be the next transaction, begun since we asked: then the coordinator does not say the same any more.
+            if found and producer.current_transaction_start_offset >= 0 and found == _how_it_ended(client, found.transactional_id, deadline):
+                _write_marker(client, leaders[at], at, producer, committed=found.committed)
+                yield Mended(at, found.committed)
 
 
 def _leaders(client: KafkaAdminClient, topics: Sequence[str] | None, deadline: float) -> dict[TopicPartition, int]:

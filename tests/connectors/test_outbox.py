@@ -21,6 +21,7 @@ from connectors._transactions import TakenOver
 from pipeline.broker.cluster import Cluster
 from schemas import avro
 from schemas.errors import UsageError
+from schemas.kafka import hanging
 from schemas.kafka.delivery import LARGEST
 from schemas.kafka.envelope import SingleObject
 from schemas.kafka.failures import BrokerUnreachable, KafkaFailure
@@ -186,6 +187,23 @@ def test_an_open_transaction_of_another_hides_no_state(broker: Cluster, topics: 
         outbox.deliver([], {"a": b"1"})
         threading.Timer(1, client.commit_transaction).start()
         assert states(broker, topics) == {"c": b"0", "a": b"1"}
+
+
+def test_mending_leaves_a_transaction_alone_that_begins_meanwhile(broker: Cluster, topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaders = hanging._leaders
+    with closing(_transactions.Transactions(settings(broker), topics, name="main")) as collector:
+        client = collector._producer
+        assert client is not None
+
+        def begin(*asked: Any) -> Any:
+            client.begin_transaction()
+            client.send(topics.raw, b"never committed").get(10)
+            return leaders(*asked)
+
+        monkeypatch.setattr(hanging, "_leaders", begin)
+        assert hanging.mend(settings(broker), [topics.raw], [collector._id]) == []
+        client.abort_transaction()
+    assert read_all(broker, topics.raw) == []
 
 
 @BOTH
