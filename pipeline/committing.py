@@ -26,27 +26,28 @@ class Committer:
         """What an earlier run has done, `floor`, is not taken back while the state is rebuilt from before it."""
         self.settings, self.topic, self.group, self.run, self.floor = settings, topic, group, run, dict(floor)
 
-    def marked(self, marks: Done) -> None:
+    def marked(self, marks: Done, time: int) -> None:
         """Where a bundle that was read ended."""
-        if marks and (here := progress.of(self.run)):
-            here.marked({partition: offset for partition, (offset, _) in marks.items()}, max(appended for _, appended in marks.values()))
+        if here := progress.of(self.run):
+            here.marked(marks, time)
 
     def done(self, done: Done) -> None:
-        """Commit what is done, each with the broker's time of its last record. A failure is logged: the next commit holds it too."""
+        """Commit what is done. A failure is logged: the partition's next mark is farther."""
         if here := progress.of(self.run):
-            for partition, (offset, _) in done.items():
+            for partition, offset in done.items():
                 here.done(partition, offset)
-        offsets = {
-            TopicPartition(self.topic, at): OffsetAndMetadata(offset, str(appended / 1e6))
-            for at, (offset, appended) in done.items()
-            if offset > self.floor.get(at, 0)
-        }
+        offsets = {partition: offset for partition, offset in done.items() if offset > self.floor.get(partition, 0)}
         try:
-            _consumer(self.settings, self.group).commit(offsets, timeout_ms=_TIMEOUT_MS)
+            commit(_consumer(self.settings, self.group), self.topic, offsets)
         except KafkaError as error:
             _log.warning("offsets could not be committed", extra={"group": self.group, "error": str(error)})
             return
         metrics.COMMITS.inc()
+
+
+def commit(consumer: KafkaConsumer, topic: str, offsets: Mapping[int, int]) -> None:
+    """Offsets by partition, for the consumer's group. Raises KafkaError."""
+    consumer.commit({TopicPartition(topic, partition): OffsetAndMetadata(offset, "") for partition, offset in offsets.items()}, timeout_ms=_TIMEOUT_MS)
 
 
 @cache

@@ -14,21 +14,21 @@ from typing import Any, Protocol
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipeline.fold import Cells, Element, Fold, Message, Write, micros
+from pipeline.fold import Cells, Element, Fold, Message, Write
 from pipeline.fold_in_order import BatchByKey, FoldInOrder
 from pipeline.packing import pack, unpacker
 from pipeline.payload import Payload
-from schemas.records import KafkaPosition
 
-Done = dict[int, tuple[int, int]]
-"""Partition -> (next offset, when the record before it was appended, in microseconds)."""
+Done = dict[int, int]
+"""Partition -> next offset."""
 _unpack_mark = unpacker(tuple[int, int])
 
 
 class FoldMarks(Fold[None]):
-    """(partition, next offset) at the time of its append -> Done."""
+    """(partition, next offset) at the time of the record before it -> Done."""
 
     def restore(self, cells: Cells) -> None:
         """Marks leave nothing behind."""
@@ -40,17 +40,17 @@ class FoldMarks(Fold[None]):
     def fold(self, memory: None, elements: Sequence[Element]) -> tuple[Sequence[Write], list[Done]]:
         """The furthest mark of each partition."""
         done: Done = {}
-        for appended, payload in elements:
+        for _, payload in elements:
             partition, following = _unpack_mark(payload)
-            done[partition] = max((following, appended), done.get(partition, (0, 0)))
+            done[partition] = max(following, done.get(partition, 0))
         return (), [done] if done else []
 
 
 class Follower(Protocol):
     """Whom the worker tells how far it is; pickled."""
 
-    def marked(self, marks: Done) -> None:
-        """A bundle that was read ended here."""
+    def marked(self, marks: Done, time: int) -> None:
+        """A bundle that was read ended here; the time of its last record, in microseconds."""
 
     def done(self, done: Done) -> None:
         """Everything before it is in the sinks."""
@@ -73,26 +73,28 @@ class AfterSinks(beam.PTransform[Any, Any]):
 
 
 class _LastOfBundle(beam.DoFn):
-    """The last payload of each partition in a bundle, and nothing of the others."""
+    """Payloads -> (time, partition, next offset) behind the last of each partition in a bundle. The time is the one that the reader gave it."""
 
     def __init__(self, follower: Follower) -> None:
         self.follower = follower
 
     def start_bundle(self) -> None:
-        self.last: dict[int, Any] = {}
+        self.last: dict[int, tuple[Timestamp, int]] = {}
 
     def process(self, payload: Payload, timestamp: Any = beam.DoFn.TimestampParam) -> None:
         if payload.kafka:
-            self.last[payload.kafka.partition] = WindowedValue(payload.kafka, timestamp, (GlobalWindow(),))
+            self.last[payload.kafka.partition] = timestamp, payload.kafka.offset + 1
 
     def finish_bundle(self) -> Iterable[Any]:
-        marks = list(self.last.values())
-        self.follower.marked({mark.value.partition: (mark.value.offset + 1, micros(mark.value.appended_at)) for mark in marks})
-        return marks
+        if self.last:
+            marks = {partition: following for partition, (_, following) in self.last.items()}
+            self.follower.marked(marks, max(time.micros for time, _ in self.last.values()))
+        return [WindowedValue((time.micros, partition, following), time, (GlobalWindow(),)) for partition, (time, following) in self.last.items()]
 
 
-def _route(position: KafkaPosition) -> Iterator[tuple[int, Element]]:
-    yield 0, (micros(position.appended_at), pack((position.partition, position.offset + 1)))
+def _route(mark: tuple[int, int, int]) -> Iterator[tuple[int, Element]]:
+    time, partition, following = mark
+    yield 0, (time, pack((partition, following)))
 
 
 def _nothing(_: object) -> tuple[()]:

@@ -6,7 +6,7 @@ In a worker of its own a run is unknown: then nothing is throttled or drained fr
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from threading import Event
 
 _LONGEST_PAUSE = 1.0
@@ -28,6 +28,7 @@ class Progress:
         self._done: dict[int, int] = {}
         self._marks: deque[tuple[int, Mapping[int, int]]] = deque()
         self._reached: dict[int, int] = {}
+        self._given_up: dict[int, Set[int]] = {}
 
     def began(self, partition: int, offset: int) -> None:
         """Reading begins here."""
@@ -40,6 +41,15 @@ class Progress:
     def reached(self, split: int, watermark: int) -> None:
         """The watermark of a reader; one that takes over from another begins anew."""
         self._reached[split] = max(watermark, self._reached.get(split, 0))
+
+    def gave_up(self, split: int, partitions: Set[int]) -> None:
+        """The partitions of a split that have more to read and give nothing."""
+        self._given_up[split] = partitions
+
+    @property
+    def given_up(self) -> list[int]:
+        """Partitions that have more to read and give nothing."""
+        return sorted(set().union(*self._given_up.values()))
 
     def marked(self, offsets: Mapping[int, int], appended: int) -> None:
         """A bundle ended before these offsets of partitions; its last record has that time."""

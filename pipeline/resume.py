@@ -10,19 +10,20 @@ from datetime import UTC, datetime, timedelta
 from kafka import KafkaConsumer, TopicPartition
 
 from pipeline import metrics
-from pipeline.topic_positions import Start, TopicRecreated, offsets_at, partitions
+from pipeline.topic_positions import Start, TopicRecreated, committed, first_time, offsets_at, partitions
 from schemas.records import DeadLetter, Report
 
 _log = logging.getLogger(__name__)
 _EVER = datetime.fromtimestamp(0, UTC)
+_SKEW = timedelta(minutes=1)
+"""By how much the clocks of brokers, and ours, may differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
     """Offsets of the raw topic by partition: `read` from here, what is before `done` is in the sinks already.
 
-    `rebuilt_from` and `done_at` are the broker's times of the two; what the sinks hold from then on may come again.
-    The epoch: nobody knows, everything there may. None: nothing may.
+    `rebuilt_from` and `done_at` are the broker's times of the two; what the sinks hold from then on may come again. None: nothing may.
     """
 
     read: Mapping[int, int] = field(default_factory=dict)
@@ -37,28 +38,25 @@ class Resume:
         return record.partition is not None and record.offset is not None and record.offset < self.done.get(record.partition, 0)
 
 
-def resume(consumer: KafkaConsumer, topic: str, start: Start, rewind: timedelta) -> Resume:
+def resume(consumer: KafkaConsumer, topic: str, start: Start, rewind: timedelta, now: datetime) -> Resume:
     """Where a run without a durable checkpoint begins, for the consumer's group.
 
-    The state is rebuilt from `rewind` before the place that `start` names; from the beginning where that is what it names.
+    The state is rebuilt from `rewind` before the place that `start` names; from the beginning where that is what it names. A
+    partition for which the group has committed nothing is new to it: none of its records is done.
     Raises MissingTopicError, and TopicRecreated where the group has done more than there is.
     """
     wanted = partitions(consumer, topic)
     begins = offsets_at(consumer, wanted, "earliest")
-    if start == "group":
-        committed = {at: consumer.committed(at, metadata=True) for at in wanted}
-        ends = offsets_at(consumer, wanted, "latest")
-        done = {at: _still_there(at, found.offset, begins[at], ends[at]) for at, found in committed.items() if found is not None}
-        if not done:
-            return Resume(read=_plain(begins), rebuilt_from=_EVER, done_at=_EVER)
-        done_at = min(_time(found.metadata) for found in committed.values() if found is not None)
-        # A partition without news has no offset of its own, but what it held by then is done, as the watermark is that of all.
-        done |= offsets_at(consumer, wanted - done.keys(), done_at) if wanted - done.keys() else {}
-    elif start == "earliest":
+    if start == "earliest":
         return Resume(read=_plain(begins), rebuilt_from=_EVER)
+    if start == "group":
+        ends = offsets_at(consumer, wanted, "latest")
+        done = {**begins, **{at: _still_there(at, offset, begins[at], ends[at]) for at, offset in committed(consumer, wanted).items()}}
+        undone = [time for at, offset in done.items() if (time := first_time(consumer, at, offset))]
+        done_at = min(undone, default=now) - _SKEW
     else:
         done = dict(offsets_at(consumer, wanted, start))
-        done_at = start if isinstance(start, datetime) else datetime.now(UTC)
+        done_at = start if isinstance(start, datetime) else now
     rebuilt_from = max(done_at - rewind, _EVER)
     back = offsets_at(consumer, wanted, rebuilt_from)
     read = {at: min(back[at], done.get(at, begins[at])) for at in wanted}
@@ -67,14 +65,6 @@ def resume(consumer: KafkaConsumer, topic: str, start: Start, rewind: timedelta)
 
 def _plain(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:
     return {at.partition: offset for at, offset in sorted(offsets.items())}
-
-
-def _time(metadata: str) -> datetime:
-    """The broker's time of the last record that is done, as the run put it beside the offset; the epoch where another tool set the offset."""
-    try:
-        return datetime.fromtimestamp(float(metadata), UTC)
-    except ValueError:
-        return _EVER
 
 
 def _still_there(at: TopicPartition, done: int, begin: int, end: int) -> int:

@@ -21,7 +21,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 from pipeline import progress
 from pipeline.build import Sink, Source, build
 from pipeline.canary import NEWEST
-from pipeline.committing import Committer
+from pipeline.committing import Committer, commit
 from pipeline.config import Config
 from pipeline.done import AfterSinks
 from pipeline.failing import Failing
@@ -123,8 +123,9 @@ def prepared(config: Config, health: Health) -> Topics:
 
 def _begin(config: Config, topics: Topics, start: Start) -> Resume:
     rewind = config.run.rewind or max(config.pipeline.dedupe_ttl, config.pipeline.incident_ttl)
-    with clients.consumer(config.kafka, group_id=config.run.group) as consumer:
-        begin = resume(consumer, topics.raw, start, rewind)
+    with clients.consumer(config.kafka, group_id=config.run.group) as consumer, clients.explained(config.kafka):
+        begin = resume(consumer, topics.raw, start, rewind, datetime.now(UTC))
+        commit(consumer, topics.raw, begin.done or begin.read)  # so that who comes after a crash before the first mark knows which partitions we knew
     _log.info("where the run begins", extra={"topic": topics.raw, "read": dict(begin.read), "done": dict(begin.done)})
     return begin
 
@@ -184,6 +185,7 @@ def _watch(result: PipelineResult, here: progress.Progress, health: Health, sett
         health.ready("job")
         while not PipelineState.is_terminal(result.state):
             health.beat()
+            _judge_partitions(health, here)
             if settings.canary:
                 _judge_canary(health, settings.canary)
             if here.failure and not here.stopping.is_set():
@@ -206,6 +208,13 @@ def _watch(result: PipelineResult, here: progress.Progress, health: Health, sett
         raise here.failure
     if result.state != PipelineState.DONE:
         raise RunFailed(f"the job ended as {result.state}: {_reason(result)}")
+
+
+def _judge_partitions(health: Health, here: progress.Progress) -> None:
+    if silent := here.given_up:
+        health.not_ready("partitions", f"of the raw topic, {', '.join(map(str, silent))} have more to read and give nothing: have they a leader?")
+    else:
+        health.ready("partitions")
 
 
 def _judge_canary(health: Health, oldest: timedelta) -> None:

@@ -15,6 +15,9 @@ Start = Literal["group", "earliest", "latest"] | datetime
 """Where the consumer group was (at the earliest record where it never was), an end of the topic, or the first record of that time or later."""
 
 
+_POLL_MS = 200
+
+
 class MissingTopicError(DijlaError):
     """The topic does not exist."""
 
@@ -55,6 +58,17 @@ def committed(consumer: KafkaConsumer, wanted: Collection[TopicPartition]) -> di
     """The offsets that the consumer's group has committed; a partition where it never did is left out."""
     found = {partition: consumer.committed(partition) for partition in wanted}
     return {partition: offset for partition, offset in found.items() if offset is not None}
+
+
+def first_time(consumer: KafkaConsumer, at: TopicPartition, offset: int) -> datetime | None:
+    """When the first record at or behind this offset was appended, None where there is none; the consumer is assigned to its partition."""
+    end = consumer.end_offsets([at])[at]
+    consumer.assign([at])
+    consumer.seek(at, offset)
+    while consumer.position(at) < end:
+        for records in consumer.poll(timeout_ms=_POLL_MS, max_records=1).values():
+            return datetime.fromtimestamp(records[0].timestamp / 1000, UTC)
+    return None
 
 
 def offsets_at(consumer: KafkaConsumer, wanted: Collection[TopicPartition], start: Literal["earliest", "latest"] | datetime) -> Mapping[TopicPartition, int]:

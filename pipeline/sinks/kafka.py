@@ -124,7 +124,7 @@ class _WriteTopics(beam.DoFn):
                 _log.error("no connection to the broker: trying again", extra={"kind": self.kind, "cause": str(error)})
                 messages = self._missing(messages)
             refused = {refusal.message for refusal in refusals}
-            messages = [*(message for message in messages if message not in refused), *map(self._refused, refusals)]
+            messages = [*(message for message in messages if message not in refused), *map(self._instead, refusals)]
 
     def _missing(self, messages: Sequence[Message]) -> Sequence[Message]:
         """Those that their topic does not hold."""
@@ -142,8 +142,12 @@ class _WriteTopics(beam.DoFn):
                 _log.error("no answer: trying again", extra={"kind": self.kind, "cause": str(error)})
                 sleep(_RETRY_SECONDS)
 
-    def _refused(self, refusal: Refusal) -> Message:
-        """The dead letter of a message that no broker will take."""
+    def _instead(self, refusal: Refusal) -> Message:
+        """The dead letter of a message that no broker will take; a dead letter stays what it is, until its topic takes it."""
+        if refusal.message.topic == self.outlet.topics.dead_letters:
+            _log.error("a dead letter is refused: trying again", extra={"kind": self.kind, "cause": refusal.reason})
+            sleep(_RETRY_SECONDS)
+            return refusal.message
         metrics.failed("write").inc()
         _log.error("a record is refused for good: it becomes a dead letter", extra={"kind": self.kind, "cause": refusal.reason})
         letter = dead_letter("write", Refused([refusal]), refusal.message.value or b"", datetime.now(UTC))

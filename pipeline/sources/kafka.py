@@ -1,7 +1,7 @@
 """The raw topic as an unbounded source: `splits` readers, each of the partitions p with p % splits == i.
 
 Beam splits a source once, at the start; so a partition added later already has its reader. A checkpoint is the topic's id, and
-the next offset of each partition with the time at which the record before it was appended.
+the next offset of each partition with the time of the record before it, and the watermark.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from apache_beam.io.unbounded_source import CheckpointMark, ReadFromUnboundedSou
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, KafkaTimeoutError, LogTruncationError, OffsetOutOfRangeError
 
 from pipeline import metrics, progress
 from pipeline.payload import Payload
+from pipeline.sources.silence import Silence
 from pipeline.sources.watermark import Watermark
 from pipeline.topic_positions import TopicRecreated
 from schemas.kafka import clients
@@ -34,6 +35,7 @@ from schemas.records import KafkaPosition
 REFRESH_SECONDS = 5.0
 """How often the topic's partitions and its id are looked at."""
 POLL_MS = 10
+_LEADER_MS = 1000
 BATCH_RECORDS = 500
 FETCH_BYTES = 131_072
 """Of one partition at a time: what is fetched is read, however far ahead of the other partitions it takes this one."""
@@ -42,11 +44,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Mark(CheckpointMark):
-    """Where a reader stands: the topic's id, the next offset of each of its partitions, and when the last record read there was appended, if any was."""
+    """Where a reader stands: the topic's id; by partition the next offset, and the time of the last record read; the watermark."""
 
     topic_id: str
     offsets: Mapping[int, int]
-    appended: Mapping[int, int]
+    times: Mapping[int, int]
+    watermark: int = 0
 
 
 class MarkCoder(Coder):
@@ -54,12 +57,12 @@ class MarkCoder(Coder):
 
     def encode(self, value: Mark) -> bytes:
         """Bytes of a mark."""
-        return json.dumps([value.topic_id, sorted(value.offsets.items()), sorted(value.appended.items())]).encode()
+        return json.dumps([value.topic_id, sorted(value.offsets.items()), sorted(value.times.items()), value.watermark]).encode()
 
     def decode(self, encoded: bytes) -> Mark:
         """The mark of bytes."""
-        topic_id, offsets, appended = json.loads(encoded)
-        return Mark(topic_id, dict(offsets), dict(appended))
+        topic_id, offsets, times, watermark = json.loads(encoded)
+        return Mark(topic_id, dict(offsets), dict(times), watermark)
 
     def is_deterministic(self) -> bool:
         """Always."""
@@ -107,9 +110,10 @@ class _Reader(UnboundedReader):
 
     def __init__(self, source: KafkaSource, mark: Mark | None) -> None:
         self._source = source
-        self._offsets = dict(mark.offsets if mark else source.starts)
+        self._offsets = {partition: offset for partition, offset in (mark.offsets if mark else source.starts).items() if source.owns(partition)}
         self._topic_id = mark.topic_id if mark else ""
-        self._watermark = Watermark(mark.appended if mark else None)
+        self._watermark = Watermark(mark.times, mark.watermark) if mark else Watermark()
+        self._silence = Silence()
         self._batch: list[tuple[int, Payload]] = []
         self._refreshed = 0.0
         self._caught_up = 0.0
@@ -124,6 +128,7 @@ class _Reader(UnboundedReader):
     def advance(self) -> bool:
         """Poll once, for at most 10 ms; False where nothing has come, where too much is in flight, and where the run stops."""
         if self._progress and (self._progress.stopping.is_set() or self._progress.full()):
+            self._silence.rested()
             return False
         if self._rests():
             return False
@@ -167,7 +172,7 @@ class _Reader(UnboundedReader):
 
     def get_checkpoint_mark(self) -> Mark:
         """The next offsets."""
-        return Mark(self._topic_id, dict(self._offsets), dict(self._watermark.last))
+        return Mark(self._topic_id, dict(self._offsets), dict(self._watermark.last), self._watermark.reached)
 
     def close(self) -> None:
         """Leave the broker."""
@@ -206,25 +211,36 @@ class _Reader(UnboundedReader):
         except LogTruncationError:
             self._check_id(consumer)
             raise self._failed(f"{self._source.topic} lost records that were read before") from None
-        batch: list[tuple[int, Payload]] = []
-        for partition, records in found.items():
-            self._took(partition.partition, records)
-            batch += [(record.timestamp * 1000, _payload(record)) for record in records]
-        return batch
+        self._listen({at.partition for at in found})
+        return [timed for at, records in found.items() for timed in self._took(at.partition, records)]
 
-    def _took(self, partition: int, records: Sequence[Any]) -> None:
-        following, appended = records[-1].offset + 1, records[-1].timestamp * 1000
+    def _listen(self, heard: Set[int]) -> None:
+        """What has long given nothing is not waited for any more, and that is said."""
+        before = self._silence.given_up
+        self._silence.polled(self._unread() - self._paused, heard, monotonic())
+        if (given_up := self._silence.given_up) != before:
+            _log.error("partitions that have more to read give nothing: the others go on", extra={"topic": self._source.topic, "partitions": sorted(given_up)})
+            if self._progress:
+                self._progress.gave_up(self._source.index or 0, given_up)
+
+    def _took(self, partition: int, records: Sequence[Any]) -> Iterator[tuple[int, Payload]]:
+        following = records[-1].offset + 1
+        times = self._watermark.seen(partition, [record.timestamp * 1000 for record in records], _now())
         self._offsets[partition] = following
-        self._watermark.seen(partition, appended, _now())
         if self._progress:
             self._progress.read(partition, following)
         metrics.ITEMS_READ.labels(partition).inc(len(records))
         metrics.BYTES_READ.labels(partition).inc(sum(len(record.value or b"") for record in records))
         metrics.LAG.labels(partition).set(self._lag(partition) or 0)
+        return zip(times, map(_payload, records), strict=True)
 
-    def _waiting(self) -> list[int]:
+    def _unread(self) -> set[int]:
         """The partitions that have more to read, as far as is known."""
-        return [partition for partition in self._offsets if self._lag(partition) != 0]
+        return {partition for partition in self._offsets if self._lag(partition) != 0}
+
+    def _waiting(self) -> set[int]:
+        """Those of them that are waited for."""
+        return self._unread() - self._silence.given_up
 
     def _lag(self, partition: int) -> int | None:
         """Records behind the next one, None where the broker has not said yet."""
@@ -248,16 +264,25 @@ class _Reader(UnboundedReader):
         self._refreshed = monotonic()
 
     def _take(self, consumer: KafkaConsumer, mine: Set[int], new: Set[int]) -> None:
-        begins = consumer.beginning_offsets([self._at(partition) for partition in new - self._offsets.keys()])
-        known = {partition: self._offsets[partition] for partition in mine & self._offsets.keys()}
-        self._offsets = known | {at.partition: begin for at, begin in begins.items()}
-        consumer.assign([self._at(partition) for partition in sorted(mine)])
+        self._offsets |= self._beginnings(consumer, new - self._offsets.keys())
+        taken = sorted(mine & self._offsets.keys())
+        consumer.assign([self._at(partition) for partition in taken])
         self._paused = set()
-        for partition, offset in self._offsets.items():
-            consumer.seek(self._at(partition), offset)
+        for partition in taken:
+            consumer.seek(self._at(partition), self._offsets[partition])
             if self._progress and partition in new:
-                self._progress.began(partition, offset)
-        _log.info("reading partitions", extra={"topic": self._source.topic, "partitions": sorted(mine)})
+                self._progress.began(partition, self._offsets[partition])
+        _log.info("reading partitions", extra={"topic": self._source.topic, "partitions": taken})
+
+    def _beginnings(self, consumer: KafkaConsumer, new: Set[int]) -> dict[int, int]:
+        """The first offset of each; one that has no leader yet is looked at again later."""
+        begins: dict[int, int] = {}
+        for partition in sorted(new):
+            try:
+                begins |= {at.partition: begin for at, begin in consumer.beginning_offsets([self._at(partition)], timeout_ms=_LEADER_MS).items()}
+            except KafkaTimeoutError:
+                _log.error("a new partition does not say where it begins: has it a leader?", extra={"topic": self._source.topic, "partition": partition})
+        return begins
 
     def _check_id(self, consumer: KafkaConsumer) -> None:
         # kafka-python knows the id, and gives no other way to it.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from itertools import accumulate
 
 SLACK = 100_000
 """Microseconds that a partition without news stays behind the broker's clock: what is on its way may carry an earlier time."""
@@ -20,26 +21,37 @@ class Watermark:
     clock is behind ours by a minute is not thought to be a minute idle.
     """
 
-    def __init__(self, last: Mapping[int, int] | None = None) -> None:
-        """`last` is what another, which read before, knew of the partitions."""
+    def __init__(self, last: Mapping[int, int] | None = None, reached: int = 0) -> None:
+        """`last` and `reached` are those of another, which read before."""
         self._last = dict(last or {})
         self._delays: deque[int] = deque(maxlen=_SAMPLES)
-        self._reached = 0
+        self._reached = reached
 
     @property
     def last(self) -> Mapping[int, int]:
-        """When the last record that was read of each partition was appended."""
+        """The time of the last record that was read of each partition."""
         return self._last
+
+    @property
+    def reached(self) -> int:
+        """What `reach` said last."""
+        return self._reached
 
     def ahead(self, waiting: Collection[int]) -> set[int]:
         """Of the partitions that have more to read, those that should wait for the others."""
         floor = min((self._last.get(partition, 0) for partition in waiting), default=0)
         return {partition for partition in waiting if self._last.get(partition, 0) > floor + LEAD}
 
-    def seen(self, partition: int, appended: int, now: int) -> None:
-        """The last record of a poll was appended at that time, and read now."""
-        self._last[partition] = max(appended, self._last.get(partition, 0))
-        self._delays.append(now - appended)
+    def seen(self, partition: int, appended: Sequence[int], now: int) -> Sequence[int]:
+        """Records of a partition were appended at those times, and read now; the times that they are given.
+
+        Each its own, but none before that of the record before it, nor before the watermark: brokers' clocks differ and go back,
+        and what comes behind the watermark would count as done before it is.
+        """
+        self._delays.append(now - appended[-1])
+        _, *times = accumulate(appended, max, initial=max(self._last.get(partition, 0), self._reached))
+        self._last[partition] = times[-1]
+        return times
 
     def reach(self, waiting: Collection[int], now: int) -> int:
         """The watermark, given the partitions that have more to read; it never goes back."""

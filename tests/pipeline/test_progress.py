@@ -64,6 +64,35 @@ def test_the_slowest_split_decides_what_is_ripe() -> None:
     assert here.full()
 
 
+def test_a_mark_waits_for_each_of_its_partitions() -> None:
+    here = Progress(in_flight=50, margin=0)
+    for partition in (0, 1):
+        here.began(partition, 0)
+        here.read(partition, 100)
+    here.marked({0: 100, 1: 100}, SECOND)
+    here.reached(0, 2 * SECOND)
+    here.done(0, 100)
+    assert here.full()
+    here.done(1, 100)
+    assert not here.full()
+
+
+def test_a_reader_that_takes_over_takes_nothing_back() -> None:
+    here = reading(offset=200, watermark=15)
+    here.reached(0, 0)
+    assert here.full()
+
+
+def test_what_gives_nothing_is_known_by_split() -> None:
+    here = Progress(in_flight=1, margin=0)
+    assert here.given_up == []
+    here.gave_up(1, {3})
+    here.gave_up(0, {2, 0})
+    assert here.given_up == [0, 2, 3]
+    here.gave_up(0, set())
+    assert here.given_up == [3]
+
+
 def test_what_was_there_before_the_beginning_is_not_in_flight() -> None:
     here = Progress(in_flight=50, margin=0)
     here.began(0, 1_000_000)

@@ -8,10 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
-from kafka.structs import OffsetAndMetadata
+from kafka import KafkaConsumer
 
-from pipeline import metrics
+from pipeline import committing, metrics
 from pipeline.broker.cluster import Cluster
 from pipeline.resume import Resume, resume
 from pipeline.topic_positions import MissingTopicError, Start, TopicRecreated
@@ -22,6 +21,8 @@ from tests.pipeline.on_topics import delete_before, new_topic, send_at, settings
 
 DAY = timedelta(days=1)
 START = datetime.now(UTC).replace(microsecond=0) - 10 * DAY
+NOW = START + 10 * DAY
+SKEW = timedelta(minutes=1)
 EVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -31,23 +32,19 @@ def group(broker: Cluster, topic: str) -> Iterator[KafkaConsumer]:
         yield consumer
 
 
-def commit(broker: Cluster, topic: str, done: Mapping[int, tuple[int, str]]) -> None:
-    """partition -> (offset, metadata), as the run before left them."""
+def commit(broker: Cluster, topic: str, done: Mapping[int, int]) -> None:
+    """partition -> offset, as the run before left them."""
     with group(broker, topic) as consumer:
-        consumer.commit({TopicPartition(topic, partition): OffsetAndMetadata(*given) for partition, given in done.items()})
+        committing.commit(consumer, topic, done)
 
 
 def resumed(broker: Cluster, topic: str, start: Start = "group", rewind: timedelta = 2 * DAY) -> Resume:
     with group(broker, topic) as consumer:
-        return resume(consumer, topic, start, rewind)
+        return resume(consumer, topic, start, rewind, NOW)
 
 
 def at(days: float) -> datetime:
     return START + days * DAY
-
-
-def time_of(days: float) -> str:
-    return str(at(days).timestamp())
 
 
 @pytest.fixture
@@ -59,41 +56,44 @@ def topic(broker: Cluster) -> str:
     return name
 
 
-def test_a_group_that_never_was_here_reads_everything_and_the_sinks_may_hold_it(broker: Cluster, topic: str) -> None:
-    assert resumed(broker, topic) == Resume(read={0: 0}, done={}, rebuilt_from=EVER, done_at=EVER)
+def test_a_group_that_never_was_here_reads_everything(broker: Cluster, topic: str) -> None:
+    """Nothing is done; what its first record led to, another group's run may have put into the sinks."""
+    assert resumed(broker, topic) == Resume(read={0: 0}, done={0: 0}, rebuilt_from=at(-2) - SKEW, done_at=at(0) - SKEW)
 
 
 def test_the_state_is_rebuilt_from_before_what_is_done(broker: Cluster, topic: str) -> None:
-    commit(broker, topic, {0: (5, time_of(4))})
-    assert resumed(broker, topic) == Resume(read={0: 2}, done={0: 5}, rebuilt_from=at(2), done_at=at(4))
-    assert resumed(broker, topic, rewind=timedelta()).read == {0: 4}
+    commit(broker, topic, {0: 5})
+    assert resumed(broker, topic) == Resume(read={0: 3}, done={0: 5}, rebuilt_from=at(3) - SKEW, done_at=at(5) - SKEW)
+    assert resumed(broker, topic, rewind=timedelta()).read == {0: 5}
     assert resumed(broker, topic, rewind=100 * DAY).read == {0: 0}
 
 
-def test_offsets_that_another_tool_set_say_no_time(broker: Cluster, topic: str) -> None:
-    """Then all that is there is read, and all that was written may come again."""
-    for metadata in ("", "set by hand"):
-        commit(broker, topic, {0: (5, metadata)})
-        assert resumed(broker, topic) == Resume(read={0: 0}, done={0: 5}, rebuilt_from=EVER, done_at=EVER)
-
-
 def test_the_partition_that_is_least_far_says_when(broker: Cluster) -> None:
-    """Partition 1 was done up to an earlier time; of partition 2 nothing was ever committed, but what it held by then is done."""
-    name = new_topic(broker, partitions=3, retention_ms="-1")
+    name = new_topic(broker, partitions=2, retention_ms="-1")
     for day in range(6):
-        for partition in range(3):
+        for partition in range(2):
             send_at(broker, name, day, at(day), partition)
-    commit(broker, name, {0: (5, time_of(4)), 1: (4, time_of(3))})
-    assert resumed(broker, name) == Resume(read=dict.fromkeys(range(3), 1), done={0: 5, 1: 4, 2: 3}, rebuilt_from=at(1), done_at=at(3))
+    commit(broker, name, {0: 5, 1: 4})
+    assert resumed(broker, name) == Resume(read=dict.fromkeys(range(2), 2), done={0: 5, 1: 4}, rebuilt_from=at(2) - SKEW, done_at=at(4) - SKEW)
 
 
-def test_a_partition_without_records_since_then_is_read_from_what_is_done(broker: Cluster, topic: str) -> None:
-    commit(broker, topic, {0: (6, time_of(9))})
-    assert resumed(broker, topic).read == {0: 6}
+def test_nothing_of_a_partition_that_was_added_is_done(broker: Cluster) -> None:
+    """It came while a run was under way that was killed before the first mark behind it, and after marks of later records elsewhere."""
+    name = new_topic(broker, partitions=2, retention_ms="-1")
+    for day in range(6):
+        send_at(broker, name, day, at(day), 0)
+    send_at(broker, name, 3, at(3), 1)
+    commit(broker, name, {0: 6})
+    assert resumed(broker, name) == Resume(read={0: 1, 1: 0}, done={0: 6, 1: 0}, rebuilt_from=at(1) - SKEW, done_at=at(3) - SKEW)
+
+
+def test_where_everything_is_done_only_what_comes_may_come_again(broker: Cluster, topic: str) -> None:
+    commit(broker, topic, {0: 6})
+    assert resumed(broker, topic, rewind=7.5 * DAY) == Resume(read={0: 3}, done={0: 6}, rebuilt_from=at(2.5) - SKEW, done_at=NOW - SKEW)
 
 
 def test_from_the_beginning_nothing_was_written_before(broker: Cluster, topic: str) -> None:
-    commit(broker, topic, {0: (5, time_of(4))})
+    commit(broker, topic, {0: 5})
     begin = resumed(broker, topic, "earliest")
     assert (begin.read, begin.done, begin.done_at) == ({0: 0}, {}, None)
 
@@ -105,7 +105,7 @@ def test_from_a_time_or_the_end_what_is_before_it_is_read_for_the_state_only(bro
 
 
 def test_what_retention_removed_is_counted_and_said(broker: Cluster, topic: str, caplog: pytest.LogCaptureFixture) -> None:
-    commit(broker, topic, {0: (1, time_of(0))})
+    commit(broker, topic, {0: 1})
     delete_before(broker, topic, 4)
     before = metrics.total(metrics.LOST)
     begin = resumed(broker, topic)
@@ -116,7 +116,7 @@ def test_what_retention_removed_is_counted_and_said(broker: Cluster, topic: str,
 
 def test_offsets_behind_the_end_are_those_of_another_topic(broker: Cluster, topic: str) -> None:
     """Going on would leave out what the topic holds now."""
-    commit(broker, topic, {0: (7, time_of(4))})
+    commit(broker, topic, {0: 7})
     with pytest.raises(TopicRecreated, match=f"{topic}, partition 0, ends at offset 6, but the group has done 7: .*--from earliest"):
         resumed(broker, topic)
     assert resumed(broker, topic, "earliest").read == {0: 0}
