@@ -211,11 +211,16 @@ class _Reader(UnboundedReader):
         except LogTruncationError:
             self._check_id(consumer)
             raise self._failed(f"{self._source.topic} lost records that were read before") from None
-        self._listen({at.partition for at in found})
-        return [timed for at, records in found.items() for timed in self._took(at.partition, records)]
+        read = [timed for at, records in found.items() for timed in self._took(at.partition, records)]
+        self._listen(consumer, {at.partition for at in found})
+        return read
 
-    def _listen(self, heard: Set[int]) -> None:
+    def _listen(self, consumer: KafkaConsumer, heard: Set[int]) -> None:
         """What has long given nothing is not waited for any more, and that is said."""
+        assigned = {at.partition for at in consumer.assignment()}
+        for partition in (self._unread() & assigned) - heard - self._paused:
+            # The marker behind a transaction's last record is no record: nothing but the position says that it has been read.
+            self._offsets[partition] = consumer.position(self._at(partition))
         before = self._silence.given_up
         self._silence.polled(self._unread() - self._paused, heard, monotonic())
         if (given_up := self._silence.given_up) != before:

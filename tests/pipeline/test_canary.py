@@ -49,7 +49,7 @@ def test_it_is_judged_by_when_it_was_made() -> None:
 
 @pytest.fixture
 def watched(live: Live) -> Live:
-    live.environment |= {"DIJLA_COLLECT__CANARY": "PT1S", "DIJLA_RUN__CANARY": "PT6S"}
+    live.environment |= {"DIJLA_COLLECT__CANARY": "PT1S", "DIJLA_RUN__CANARY": "PT15S"}
     (live.folder / "sources.toml").write_text(SOURCES)
     return live
 
