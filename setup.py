@@ -45,6 +45,7 @@ setup(
         "dev": [
             "hypothesis>=6.150,<7",
             "mypy>=1.18,<3",
+            "py3langid>=0.4,<0.5",
             "pytest>=9,<10",
             "pytest-timeout>=2.4,<3",
             "pytest-xdist>=3.8,<4",
@@ -52,6 +53,7 @@ setup(
             "trustme>=1.2,<2",
             "types-psutil",
         ],
+        "py3langid": ["py3langid>=0.4,<0.5"],  # a language detector
         "bench": ["bytewax>=0.21,<0.22"],
     },
     entry_points={"console_scripts": ["dijla = pipeline.cli:main"]},

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.language import with_language
+from pipeline.language import Detect, detect, with_language
 from pipeline.normalise import normalise
 from pipeline.tag import Tagger, tag
 from schemas.errors import ReadError
@@ -23,14 +23,14 @@ _SLOTS = (
 )  # fmt: skip
 
 
-def analyse(lines: Iterable[bytes], tagger: Tagger, on_error: Callable[[], None]) -> Iterator[bytes]:
+def analyse(lines: Iterable[bytes], tagger: Tagger, on_error: Callable[[], None], detect: Detect = detect) -> Iterator[bytes]:
     """An answer for each line, in order; a bad line is answered {"id", "error"}, and on_error is called."""
     for number, line in enumerate(lines, 1):
         answer: Json = {"id": None}
         try:
             given = _object(line)
             answer["id"] = given.get("id")
-            answer |= _answer(prepared(item(given)), tagger, given)
+            answer |= _answer(prepared(item(given), detect), tagger, given)
         except ReadError as error:
             answer["error"] = f"line {number}: {error}"
         except Exception as error:  # noqa: BLE001 - the edge of the process: no line may cost the lines behind it their answers
@@ -58,9 +58,9 @@ def item(given: Json) -> RawItem:
     )
 
 
-def prepared(raw: RawItem) -> Report:
+def prepared(raw: RawItem, detect: Detect = detect) -> Report:
     """One item through normalise and language, ready for the tagger."""
-    return with_language(normalise(raw))
+    return with_language(normalise(raw), detect)
 
 
 def _object(line: bytes) -> Json:

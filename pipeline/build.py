@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
 
+from pipeline import detectors
 from pipeline.correlate import Correlate
 from pipeline.decode import Decode
 from pipeline.deduplicate import Deduplicate
@@ -50,7 +52,7 @@ def build(p: beam.Pipeline, source: Source, sink: Sink, dead_letters: Step, sett
     items = payloads | "Decode" >> Decode()
     drafts = items.good | "Normalise" >> Normalise()
     fresh = drafts.good | "Deduplicate" >> Deduplicate(settings, stories)
-    spoken = fresh.reports | "DetectLanguage" >> DetectLanguage()
+    spoken = fresh.reports | "DetectLanguage" >> DetectLanguage(partial(detectors.load, settings.language_detector))
     reports = spoken.good | "Tag" >> Tag() if settings.tagging else spoken
     correlated = reports.good | "Correlate" >> Correlate(settings, incidents)
 

@@ -18,12 +18,18 @@ from pipeline.commands.archive import archive
 from pipeline.commands.broker import broker
 from pipeline.commands.check import check as check_source
 from pipeline.commands.collect import collect
+from pipeline.commands.language import language
+from pipeline.commands.options import config_options
 from pipeline.commands.publish import publish
 from pipeline.commands.redrive import redrive
 from pipeline.commands.run import run
 from pipeline.commands.sources import sources
 from pipeline.commands.watch import watch
+from pipeline.config import Config
 from schemas.errors import DijlaError, UsageError
+
+_SHARDS = 8
+"""Of the state of a replay, which runs in one process."""
 
 
 class Exit(IntEnum):
@@ -71,9 +77,9 @@ def main(verbose: bool) -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, readable=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for reports/, events/ and dead-letters/.")
 @click.option("--format", "formats", type=click.Choice(["avro", "jsonl"]), default="avro", show_default=True, help="jsonl: JSON lines too.")
-@click.option("--slice-items", type=click.IntRange(min=1), default=20_000, show_default=True, help="Items in memory at once; changes no result.")
+@config_options("pipeline.slice_items", "pipeline.language_detector")
 @click.option("--json", "as_json", is_flag=True, help="Print counts and events as one JSON object instead of a table.")
-def replay(paths: tuple[Path, ...], out: Path, formats: str, slice_items: int, as_json: bool) -> None:
+def replay(paths: tuple[Path, ...], config: Config, out: Path, formats: str, as_json: bool) -> None:
     """Run archived feeds, posts, pages and mails through the whole pipeline.
 
     PATHS are files or folders: text, HTML, RSS, Atom, RDF, JSON Feed, JSON lines, exports of social platforms, mail, WARC and
@@ -84,12 +90,14 @@ def replay(paths: tuple[Path, ...], out: Path, formats: str, slice_items: int, a
     Example:  dijla replay seeds/ --out out/
     """
     from connectors.archive import read
+    from pipeline import detectors
     from pipeline.replay import replay as replayed
-    from pipeline.settings import Settings
     from pipeline.show import Progress, print_replay, replay_as_json
 
+    detectors.load(config.pipeline.language_detector)  # what is not installed is said before anything is read
     records = read(paths, now=datetime.now(UTC), mode="replay")
-    settings = Settings(shards=8, slice_items=slice_items)
+    shards = {} if "shards" in config.pipeline.model_fields_set else {"shards": _SHARDS}
+    settings = config.pipeline.model_copy(update={"hold": None, **shards})
     with Progress(hidden=as_json) as progress:
         summary = replayed(records, out, settings, jsonl=formats == "jsonl", on_read=progress.read, on_done=progress.done)
     if as_json:
@@ -100,7 +108,8 @@ def replay(paths: tuple[Path, ...], out: Path, formats: str, slice_items: int, a
 
 
 @main.command()
-def analyse() -> None:
+@config_options("pipeline.language_detector")
+def analyse(config: Config) -> None:
     """Language and events of texts: JSON lines on standard input, JSON lines on standard output, in the same order.
 
     \b
@@ -110,16 +119,17 @@ def analyse() -> None:
     A bad line is answered {"id", "error"} in its place; the exit status is 3 then. Alerts are judged as live would, at the
     item's own date.
     """
+    from pipeline import detectors
     from pipeline.analyse import analyse as answers
     from pipeline.tag import load_tagger
 
-    bad = 0
+    bad, detect = 0, detectors.load(config.pipeline.language_detector)
 
     def count() -> None:
         nonlocal bad
         bad += 1
 
-    for answer in answers(sys.stdin.buffer, load_tagger(), count):
+    for answer in answers(sys.stdin.buffer, load_tagger(), count, detect):
         sys.stdout.buffer.write(answer)
         sys.stdout.buffer.flush()
     _exit(Exit.DEAD_LETTERS if bad else Exit.DONE)
@@ -129,8 +139,9 @@ def analyse() -> None:
 @click.argument("text")
 @click.option("--published", help="Publication date of the text, for its relative dates: 2020-12-20, or any usual spelling.")
 @click.option("--title", help="Headline of the text.")
+@config_options("pipeline.language_detector")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def explain(text: str, published: str | None, title: str | None, as_json: bool) -> None:
+def explain(text: str, config: Config, published: str | None, title: str | None, as_json: bool) -> None:
     """Why a text was tagged, and why not.
 
     TEXT is the text itself, a file, or - for standard input. A text file may begin with `date YYYY-MM-DD`.
@@ -139,13 +150,15 @@ def explain(text: str, published: str | None, title: str | None, as_json: bool) 
     Example:  dijla explain "Baghdad said on Monday that oil exports rose."
     """
     from connectors._text import decode, split_date
+    from pipeline import detectors
     from pipeline.analyse import item, prepared
     from pipeline.explain import explain as explained
     from pipeline.show import print_explanation
     from pipeline.tag import load_tagger
 
     prefixed, body = split_date(decode(_given(text)).text)
-    report = prepared(item({"id": "explain", "text": body, "title": title, "published": published or prefixed}))
+    given = item({"id": "explain", "text": body, "title": title, "published": published or prefixed})
+    report = prepared(given, detectors.load(config.pipeline.language_detector))
     if published and report.published is None:
         raise UsageError(f"--published {published}: no date that we can read; give it as 2020-12-20 or 2020-12-20T18:30:00+03:00")
     explanation = explained(report, load_tagger())
@@ -211,7 +224,7 @@ def check() -> None:
     click.echo(f"compatible in both directions with every released version ({versions})")
 
 
-for command in (broker, collect, check_source, sources, publish, run, watch, archive, redrive):
+for command in (broker, collect, check_source, sources, publish, run, watch, archive, redrive, language):
     main.add_command(command)
 
 

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import apache_beam as beam
@@ -56,6 +56,16 @@ class Language:
     script: str
 
 
+Detect = Callable[[str, str | None], Language]
+"""A language detector: a text and the language that its source declared -> its language. Pure, thread-safe, takes any string."""
+
+
+def load() -> Detect:
+    """Our detector, its models built, so that no record waits for one."""
+    language_model.load()
+    return detect
+
+
 def detect(text: str, declared: str | None = None) -> Language:
     """The language of a text, by its first 3,000 characters. Pure, deterministic and thread-safe; takes any string.
 
@@ -75,6 +85,11 @@ def detect(text: str, declared: str | None = None) -> Language:
     code, script = _HAN.get(best, (best, script))
     confidence = round(share * probability, 4)
     return Language(code if confidence >= _GUESS else "und", confidence, script)
+
+
+def script_of(text: str) -> str:
+    """The script (ISO 15924) of most letters of a text, as it stands."""
+    return _gate([text])[0]
 
 
 def _gate(words: Sequence[str]) -> tuple[str, float, int]:
@@ -118,20 +133,23 @@ def _best(score: language_model.Score, keyboard: float, declared: str) -> tuple[
     return best, 1 / sum(math.exp(value - nats[best]) for value in nats.values())
 
 
-def with_language(report: Report) -> Report:
+def with_language(report: Report, detect: Detect = detect) -> Report:
     """The report with the language of its title and text."""
     found = detect("\n".join(filter(None, (report.title, report.text))), report.declared_language)
     return replace(report, language=found.code, language_confidence=found.confidence, script=found.script)
 
 
 class DetectLanguage(beam.PTransform[Any, Any]):
-    """Report -> Guarded(Report) with its language, the confidence in it and its script."""
+    """Report -> Guarded(Report) with its language, the confidence in it and its script, by the detector that `load` gives, once a worker."""
+
+    def __init__(self, load: Callable[[], Detect] = load) -> None:
+        super().__init__()
+        self._load = load
 
     def expand(self, reports: PCollection[Report]) -> Any:
         """One guarded step; the models are built when its worker starts."""
-        return reports | Guard("language", _load, avro.encode_single_object)
+        return reports | Guard("language", partial(_step, self._load), avro.encode_single_object)
 
 
-def _load() -> Callable[[Report], Report]:
-    language_model.load()
-    return with_language
+def _step(load: Callable[[], Detect]) -> Callable[[Report], Report]:
+    return partial(with_language, detect=load())

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from pipeline import detectors
 
 
 class Settings(BaseModel):
@@ -15,6 +18,9 @@ class Settings(BaseModel):
     shards: int = Field(default=64, ge=1, le=4096, description="Shards of the deduplication state; part of the upgrade contract.")
     hold: timedelta | None = Field(default=None, ge=timedelta(0), description="Of a stream, run.hold; null folds a bounded input once, at its end.")
     tagging: bool = Field(default=True, description="Whether reports are tagged; off, only to measure what the rest costs.")
+    language_detector: Annotated[str, AfterValidator(detectors.checked)] = Field(
+        default=detectors.DEFAULT, description=f"Which detector tells the language: {', '.join(detectors.names())}."
+    )
     dedupe_ttl: timedelta = Field(default=timedelta(days=14), description="How long an item is remembered; not shorter than incident_ttl.")
     incident_ttl: timedelta = Field(default=timedelta(days=14), description="How long an incident stays open after its last report and its day.")
     slice_items: int = Field(default=20_000, ge=1, description="Items in one slice of a replay; changes no result.")

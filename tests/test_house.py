@@ -94,7 +94,7 @@ def test_the_seed_document_is_kept_byte_for_byte() -> None:
 
 def test_every_member_of_a_family_is_documented() -> None:
     guide = (ROOT / "docs" / "how-to-add.md").read_text(encoding="utf8")
-    for family in ("connector", "archive format", "source", "sink", "language", "event type", "place"):
+    for family in ("connector", "archive format", "source", "sink", "language", "language detector", "event type", "place"):
         assert f"## A{'n' if family[0] in 'aeiou' else ''} {family}\n" in guide, f"docs/how-to-add.md does not say how to add: {family}"
 
 

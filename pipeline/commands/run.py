@@ -17,7 +17,7 @@ _BEATS = timedelta(seconds=30)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@config_options("kafka.bootstrap_servers", "run.group", "schema_registry.url")
+@config_options("kafka.bootstrap_servers", "run.group", "schema_registry.url", "pipeline.language_detector")
 @click.option("--runner", default="PrismRunner", show_default=True, help="Beam's runner. Prism, for one machine, is fetched or built where it is not here.")
 @click.option("--from", "start", default="group", show_default=True, help="group, earliest, latest or a time: where the raw topic is read from.")
 @click.option("--sink", "sinks", default="kafka", show_default=True, help="kafka, avro, or both: kafka,avro.")
@@ -37,12 +37,14 @@ def run(config: Config, runner: str, start: str, sinks: str, out: Path | None, m
 
     logs.set_up(as_json=None if log_format is None else log_format == "json")
     logs.conceal_all(config)
+    from pipeline import detectors
     from pipeline.monitor import Health, monitored
     from pipeline.run import Plan
     from pipeline.run import run as run_pipeline
     from pipeline.topic_positions import parse_start
 
     host, port = host_and_port(monitor)
+    detectors.load(config.pipeline.language_detector)  # what is not installed is said before anything starts
     plan = Plan(parse_start(start), _sinks(sinks), out, runner, beam_options)
     health = Health(("broker", "topics", "job"), {}, _BEATS)
     with monitored(health, host, port) as address:
