@@ -27,6 +27,7 @@ from pipeline.done import AfterSinks
 from pipeline.failing import Failing
 from pipeline.monitor import Health
 from pipeline.prism import serving
+from pipeline.reachable import asked
 from pipeline.resume import Resume, resume
 from pipeline.settings import RunSettings, Settings
 from pipeline.sinks.avro_files import DEAD_LETTERS, EVENTS, REPORTS, WriteFiles
@@ -45,6 +46,7 @@ from schemas.kafka.topics import Topics, problems, specs
 from schemas.records import DeadLetter, Event, Report
 
 PRISM = "PrismRunner"
+_BOUNDED = {"DirectRunner", "BundleBasedDirectRunner", "SwitchingDirectRunner", "FnApiRunner", "InteractiveRunner"}
 HOLDS = 3
 """Ticks that an element spends in the steps at most: two until it is deduplicated, one more until it is correlated."""
 _SWITCH_SECONDS = 0.0005
@@ -73,6 +75,8 @@ def run(config: Config, plan: Plan, health: Health) -> None:
 
     Raises UsageError, KafkaFailure, RegistryFailure where it cannot begin, RunFailed, and what the source raises when its topic is another.
     """
+    if plan.runner.rpartition(".")[2] in _BOUNDED:
+        raise UsageError(f"--runner {plan.runner} is for inputs that end: take PrismRunner on one machine")
     if "avro" in plan.sinks and plan.out is None:
         raise UsageError("--sink avro needs a folder: give --out")
     if config.run.canary and not (plan.runner == PRISM and "kafka" in plan.sinks):
@@ -88,11 +92,14 @@ def run(config: Config, plan: Plan, health: Health) -> None:
         progress.begin(name, here)
         sys.setswitchinterval(_SWITCH_SECONDS)  # the worker's threads wait for each other's answers; 5 ms a turn is most of the latency
         gc.set_threshold(*_COLLECT)  # by default a sixth of the time goes there; with less, what the runner's bundles leave behind fills the memory
-    with serving(plan.beam_options) if not durable else _nothing(plan.beam_options) as options:
+    with asked(config.kafka, health), serving(plan.beam_options) if not durable else _nothing(plan.beam_options) as options:
         pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={'PortableRunner' if not durable else plan.runner}", "--streaming", *options]))
         outlet = Outlet(config.kafka, topics, codec, begin, config.run.delivery_deadline)
         _assemble(pipeline, config, plan, outlet, name, margin)
-        result = pipeline.run()
+        try:
+            result = pipeline.run()
+        except RuntimeError as error:
+            raise RunFailed(f"{plan.runner} does not take the job: {error}") from error
         try:
             _watch(result, here, health, config.run)
         finally:

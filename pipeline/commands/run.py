@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from pipeline.config import Config
 
 _BEATS = timedelta(seconds=30)
+_ALIKE = 0.75
+"""No option of Beam's is that much like one of ours."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -33,6 +37,7 @@ def run(config: Config, runner: str, start: str, sinks: str, out: Path | None, m
     \b
     Example:  dijla run --bootstrap-servers 127.0.0.1:9092 --sink kafka,avro --out out/
     """
+    _refuse_misspelt(beam_options)
     from pipeline import logs
 
     logs.set_up(as_json=None if log_format is None else log_format == "json")
@@ -50,6 +55,15 @@ def run(config: Config, runner: str, start: str, sinks: str, out: Path | None, m
     with monitored(health, host, port) as address:
         click.echo(f"monitor: {address}/metrics", err=True)
         run_pipeline(config, plan, health)
+
+
+def _refuse_misspelt(beam_options: Sequence[str]) -> None:
+    """Beam drops what it does not know: a run of another group than the one that was meant would write everything twice."""
+    ours = [name for option in run.params for name in option.opts if name.startswith("--")]
+    for given in beam_options:
+        name = given.partition("=")[0]
+        if name.startswith("--") and (meant := get_close_matches(name, ours, n=1, cutoff=_ALIKE)):
+            raise click.NoSuchOption(name, possibilities=meant)
 
 
 def _sinks(names: str) -> list[str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @config_options("kafka.bootstrap_servers", "schema_registry.url")
 @click.option("--from", "start", default="group", show_default=True, help="group (where this group was), earliest, latest, or a time: 2026-11-22T18:30:00Z.")
-@click.option("--group", default="dijla-watch", show_default=True, help="On whose behalf: members of a group share the events, and it goes on where it was.")
+@click.option("--group", help="Members of a group share the events; it goes on where it was.  [default: watch, with the prefix of the topics: osint.watch]")
 @click.option("--severity", metavar="WORD", help="At least so grave: minor, moderate, severe, extreme.")
 @click.option("--type", "types", multiple=True, metavar="TYPE", help="An event type; may be given several times.")
 @click.option("--place", "places", multiple=True, metavar="NAME", help="Part of the name of the place or its district; several times.")
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def watch(
     config: Config,
     start: str,
-    group: str,
+    group: str | None,
     severity: str | None,
     types: tuple[str, ...],
     places: tuple[str, ...],
@@ -57,6 +57,7 @@ def watch(
     wanted = Filter(severity=severity, types=types, places=places, scopes=scopes, credibility=credibility, alerts=alerts)
     pause = timedelta(seconds=timeout) if timeout else None
     begin, registry = parse_start(start), config.schema_registry
+    group = group or f"{config.topics.prefix}watch"
     with (
         Subscription(config.kafka, group=group, filter=wanted, start=begin, timeout=pause, topics=config.topics, registry=registry) as events,
         on_signals(events.stop),

@@ -114,6 +114,7 @@ class _Reader(UnboundedReader):
         self._topic_id = mark.topic_id if mark else ""
         self._watermark = Watermark(mark.times, mark.watermark) if mark else Watermark()
         self._silence = Silence()
+        self._at_end: Set[int] = frozenset()
         self._batch: list[tuple[int, Payload]] = []
         self._refreshed = 0.0
         self._caught_up = 0.0
@@ -221,6 +222,7 @@ class _Reader(UnboundedReader):
         for partition in (self._unread() & assigned) - heard - self._paused:
             # The marker behind a transaction's last record is no record: nothing but the position says that it has been read.
             self._offsets[partition] = consumer.position(self._at(partition))
+        self._at_end = self._offsets.keys() - self._unread()
         before = self._silence.given_up
         self._silence.polled(self._unread() - self._paused, heard, monotonic())
         if (given_up := self._silence.given_up) != before:
@@ -230,7 +232,7 @@ class _Reader(UnboundedReader):
 
     def _took(self, partition: int, records: Sequence[Any]) -> Iterator[tuple[int, Payload]]:
         following = records[-1].offset + 1
-        times = self._watermark.seen(partition, [record.timestamp * 1000 for record in records], _now())
+        times = self._watermark.seen(partition, [record.timestamp * 1000 for record in records], _now(), fresh=partition in self._at_end)
         self._offsets[partition] = following
         if self._progress:
             self._progress.read(partition, following)

@@ -42,13 +42,16 @@ class Watermark:
         floor = min((self._last.get(partition, 0) for partition in waiting), default=0)
         return {partition for partition in waiting if self._last.get(partition, 0) > floor + LEAD}
 
-    def seen(self, partition: int, appended: Sequence[int], now: int) -> Sequence[int]:
+    def seen(self, partition: int, appended: Sequence[int], now: int, *, fresh: bool) -> Sequence[int]:
         """Records of a partition were appended at those times, and read now; the times that they are given.
+
+        Fresh are those of a partition that had been read to its end: they tell how far the broker's clock is behind ours.
 
         Each its own, but none before that of the record before it, nor before the watermark: brokers' clocks differ and go back,
         and what comes behind the watermark would count as done before it is.
         """
-        self._delays.append(now - appended[-1])
+        if fresh:
+            self._delays.append(now - appended[-1])
         _, *times = accumulate(appended, max, initial=max(self._last.get(partition, 0), self._reached))
         self._last[partition] = times[-1]
         return times

@@ -9,7 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+from click.testing import CliRunner
+
 from connectors import archive
+from pipeline.commands.run import run
 from pipeline.replay import replay
 from pipeline.settings import Settings
 from pipeline.sinks.avro_files import EVENTS, REPORTS, read_files
@@ -82,6 +86,21 @@ def test_what_is_done_is_committed_though_partitions_are_idle(live: Live) -> Non
     live.publish(replace(item, item_id="5" * 32) for item in items(400))
     live.wait(lambda: sum(committed(live.broker, "dijla", live.topics.raw, p) or 0 for p in range(4)) == 400, "committed")
     assert live.count(live.topics.reports) == 400, "each is an edit of the one before"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--grup=other"], "No such option '--grup'. Did you mean '--group'?"),
+        (["--form", "earliest"], "No such option '--form'. Did you mean '--from'?"),
+        (["--runner", "DirectRunner"], "--runner DirectRunner is for inputs that end: take PrismRunner"),
+        (["--sink", "topic"], "topic: choose of kafka, avro"),
+    ],
+)
+def test_what_is_misspelt_is_not_run(arguments: list[str], says: str) -> None:
+    found = CliRunner().invoke(run, arguments)
+    assert says in " ".join((found.output + str(found.exception or "")).split())
+    assert found.exit_code != 0
 
 
 def test_what_a_run_measures(live: Live) -> None:

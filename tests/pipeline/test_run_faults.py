@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
+from urllib.error import HTTPError
 
 import pytest
 from kafka import TopicPartition
@@ -49,6 +51,17 @@ def check_complete(live: Live, sent: list[RawItem]) -> None:
     assert newest(live.read(live.topics.events_latest, Event)) == last
     telling = {report.item_id for report in reports if report.events}
     assert Counter(told.item_id for event in last.values() for told in event.reports) == Counter(telling)
+
+
+def checks(live: Live) -> dict[str, str]:
+    """What /readyz says of each part."""
+    try:
+        page = live.monitored("/readyz")
+    except HTTPError as error:
+        with error:
+            page = error.read().decode()
+    found: dict[str, str] = json.loads(page)["checks"]
+    return found
 
 
 def newest(events: list[Event]) -> dict[str, Event]:
@@ -125,8 +138,9 @@ def test_the_broker_is_away_for_longer_than_the_delivery_deadline(own_live: Call
     live.publish(sent[:1000])
     live.wait(complete(live, 100), "in the middle")
     live.broker.stop()
-    time.sleep(9)
+    live.wait(lambda: "nothing listens" in checks(live)["broker"], "unready")
     live.broker.start()
+    live.wait(lambda: checks(live)["broker"] == "ok", "ready again")
     live.publish(sent[1000:])
     live.wait(complete(live, len(sent)), "complete", seconds=90)
     assert live.stop(process) == 0
