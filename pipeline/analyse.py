@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 
 from pipeline.language import Detect, detect, with_language
-from pipeline.normalise import normalise
+from pipeline.normalise import normalise, readable, readable_title
 from pipeline.tag import Tagger, tag
+from pipeline.trail import Trail
 from schemas.errors import ReadError
 from schemas.records import Evidence, Place, RawItem, Report, TaggedEvent
 
@@ -21,6 +22,7 @@ _KINDS = {"text": "a string", "title": "a string or null", "published": "a strin
 _SLOTS = (
     "weapon", "target", "actor_claimed", "actor_alleged", "killed_min", "killed_max", "injured_min", "injured_max", "event_date", "severity",
 )  # fmt: skip
+_READ = {"title": readable_title, "text": readable}
 
 
 def analyse(lines: Iterable[bytes], tagger: Tagger, on_error: Callable[[], None], detect: Detect = detect) -> Iterator[bytes]:
@@ -85,23 +87,25 @@ def _line(answer: Json) -> bytes:
 
 
 def _answer(report: Report, tagger: Tagger, given: Json) -> Json:
+    events = tag(report, tagger)
+    read = {name: reader(given[name], html=False) for name, reader in _READ.items() if events and given.get(name)}
     return {
         "language": report.language,
         "language_confidence": report.language_confidence,
-        "events": [_event(event, given) for event in tag(report, tagger)],
+        "events": [_event(event, given, read) for event in events],
     }
 
 
-def _event(event: TaggedEvent, given: Json) -> Json:
+def _event(event: TaggedEvent, given: Json, read: Mapping[str, Trail]) -> Json:
     head: Json = {"type": event.type, "status": event.status, "alert": event.alert, "place": _place(event.place)}
-    return head | {name: getattr(event, name) for name in _SLOTS} | {"evidence": [_evidence(span, given) for span in event.evidence]}
+    return head | {name: getattr(event, name) for name in _SLOTS} | {"evidence": [_evidence(span, given, read) for span in event.evidence]}
 
 
 def _place(place: Place | None) -> Json | None:
     return {name: getattr(place, name) for name in ("name", "scope", "latitude", "longitude", "geo_precision")} if place else None
 
 
-def _evidence(span: Evidence, given: Json) -> Json:
-    """The span with the input's own words: what we read differs from them in line breaks of a title and in lone surrogates."""
-    words = given[span.field][span.start : span.end]
-    return {"field": span.field, "start": span.start, "end": span.end, "text": words, "rule": span.rule}
+def _evidence(span: Evidence, given: Json, read: Mapping[str, Trail]) -> Json:
+    """The span in the input, with its own words: the report differs from it in mojibake, lone surrogates, and line breaks of a title."""
+    start, end = read[span.field].origin(span.start, span.end)
+    return {"field": span.field, "start": start, "end": end, "text": given[span.field][start:end], "rule": span.rule}

@@ -1,4 +1,4 @@
-"""RawItem to Report: plain text, honest times, quoted posts, and the hashes that deduplication compares."""
+"""RawItem to Report: plain text, mojibake put right, honest times, quoted posts, and the hashes that deduplication compares."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from lxml.etree import LxmlError
 from pipeline.dates import parse_published
 from pipeline.dead_letter import Guard
 from pipeline.folding import fold
+from pipeline.mojibake import mended
 from pipeline.quotes import find_quotes
+from pipeline.trail import Trail
 from schemas import avro
 from schemas.records import RawItem, Report
 
@@ -31,8 +33,9 @@ _WORDS = re.compile(r"\w+")
 def normalise(raw: RawItem) -> Report:
     """What a source said, as one Report without language, story and events. Pure; never raises on odd text."""
     html = raw.content_type == "text/html"
-    title = None if raw.title is None else _one_line(plain_text(raw.title, html=html))
-    text = plain_text(raw.body, html=html)
+    headline = None if raw.title is None else readable_title(raw.title, html=html)
+    body = readable(raw.body, html=html)
+    title, text = headline.text if headline else None, body.text
     url = canonical_url(raw.url)
     published = parse_published(raw.published_raw or "", time_zone=raw.time_zone, first_seen=raw.fetched_at)
     seen = first_seen(raw)
@@ -50,6 +53,7 @@ def normalise(raw: RawItem) -> Report:
         text=text,
         author=raw.author,
         quotes=find_quotes(text),
+        repairs=tuple(f"mojibake_{name}" for name, trail in (("title", headline), ("text", body)) if trail and len(trail.text) < trail.size),
         declared_language=raw.declared_language,
         published=published.time,
         published_raw=raw.published_raw,
@@ -98,6 +102,16 @@ def _first_seen(raw: RawItem) -> tuple[datetime, str]:
 
 def _quoted_days(text: str) -> list[datetime]:
     return [datetime.fromisoformat(quote.published).replace(tzinfo=UTC) for quote in find_quotes(text) if quote.published]
+
+
+def readable_title(title: str, *, html: bool) -> Trail:
+    """The title as the report has it: as `readable`, in one line."""
+    return mended(_one_line(plain_text(title, html=html)))
+
+
+def readable(text: str, *, html: bool) -> Trail:
+    """The text as the report has it, without markup and mojibake; its origins are offsets in the plain text."""
+    return mended(plain_text(text, html=html))
 
 
 def plain_text(text: str, *, html: bool) -> str:

@@ -52,6 +52,11 @@ class Trail:
         size = self.origins[end] if end < len(self.text) else self.size
         return Trail(self.text[start:end], self.origins[start:end], size)
 
+    def then(self, text: str) -> Trail:
+        """The same with `text`, which stood behind the first text, as it is."""
+        size = self.size + len(text)
+        return Trail(self.text + text, [*self.origins, *range(self.size, size)], size)
+
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """The span of the first text that became [start, end), up to where the next character stood; start < end."""
         return self.origins[start], self.origins[end] if end < len(self.origins) else self.size

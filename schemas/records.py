@@ -144,6 +144,7 @@ class Report:
     text: str = ""
     author: str | None = None
     quotes: tuple[QuotedPost, ...] = ()
+    repairs: tuple[str, ...] = ()
     declared_language: str | None = None
     published: datetime | None = None
     published_raw: str | None = None

@@ -56,6 +56,20 @@ def test_the_seed_alerts_once_at_its_own_date(published: str | None, prefixed: b
     assert all(text[span["start"] : span["end"]] == span["text"] for e in answer["events"] for span in e["evidence"])
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1256"])
+def test_misread_text_is_understood_and_its_evidence_stands_in_the_input(encoding: str) -> None:
+    def misread(text: str) -> str:
+        return "".join(bytes([byte]).decode(encoding, "ignore") or chr(byte) for byte in text.encode())
+
+    title, sound = "عاجل: قصف\nصاروخي", "سقوط ثلاثة صواريخ على المنطقة الخضراء في بغداد. 🚨"
+    given = {"title": misread(title), "text": misread(sound), "published": "2020-12-20"}
+    (odd, right), _ = answers({"id": 1} | given, {"id": 2, "title": title, "text": sound, "published": "2020-12-20"})
+    assert odd["language"] == right["language"] == "ar"
+    assert [event["type"] for event in odd["events"]] == [event["type"] for event in right["events"]] == ["rocket_mortar_attack"]
+    for span, meant in zip(odd["events"][0]["evidence"], right["events"][0]["evidence"], strict=True):
+        assert span["text"] == given[span["field"]][span["start"] : span["end"]] == misread(meant["text"])
+
+
 def test_old_news_does_not_alert() -> None:
     text = "Three rockets hit the Green Zone in Baghdad on 20 December 2020."
     (late, timely), _ = answers({"id": 1, "text": text, "published": "2020-12-28"}, {"id": 2, "text": text, "published": "2020-12-21"})

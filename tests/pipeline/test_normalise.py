@@ -19,10 +19,9 @@ BARE = RawItem(item_id="0" * 32, native_id="a", source_id="sample.a", source_typ
 
 @given(st.text(st.characters()), st.text(st.characters()))
 def test_plain_text_keeps_every_offset(title: str, body: str) -> None:
-    report = normalise(replace(BARE, title=title, body=body))
-    assert len(report.text) == len(body)
-    assert all(a == b or (b == "\ufffd" and (a == "\0" or "\ud800" <= a <= "\udfff")) for a, b in zip(body, report.text, strict=True))
-    report.text.encode()
+    text = plain_text(body, html=False)
+    assert all(a == b or (b == "\ufffd" and (a == "\0" or "\ud800" <= a <= "\udfff")) for a, b in zip(body, text, strict=True))
+    normalise(replace(BARE, title=title, body=body)).text.encode()
 
 
 @given(st.text(st.characters()))
@@ -43,6 +42,16 @@ def test_html_never_raises(markup: str) -> None:
 )
 def test_html_becomes_text(markup: str, text: str) -> None:
     assert plain_text(markup, html=True) == text
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "text/html"])
+def test_mojibake_is_put_right_and_recorded(content_type: str) -> None:
+    odd, sound = "L\u00e2\u20ac\u2122arm\u00c3\u00a9e a d\u00c3\u00a9clar\u00c3\u00a9", "L’armée a déclaré"
+    report = normalise(replace(BARE, title="Calme", body=f"<p>{odd}</p>" if content_type == "text/html" else odd, content_type=content_type))
+    assert (report.title, report.text, report.repairs) == ("Calme", sound, ("mojibake_text",))
+    assert report.content_hash == normalise(replace(BARE, title="Calme", body=sound)).content_hash
+    assert normalise(replace(BARE, title=odd, body=sound)).repairs == ("mojibake_title",)
+    assert normalise(replace(BARE, title=sound, body=sound)).repairs == ()
 
 
 def test_markup_in_plain_text_is_text() -> None:
