@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline.language import Detect, detect, with_language
+from pipeline.detect_language import with_language
+from pipeline.language import Detect, detect
 from pipeline.normalise import normalise, readable, readable_title
 from pipeline.tag import Tagger, tag
 from pipeline.trail import Trail
@@ -92,6 +93,11 @@ def _answer(report: Report, tagger: Tagger, given: Json) -> Json:
     return {
         "language": report.language,
         "language_confidence": report.language_confidence,
+        "language_second": report.language_second,
+        "language_second_confidence": report.language_second_confidence,
+        "language_shares": report.language_shares,
+        "title_language": report.title_language,
+        "text_language": report.text_language,
         "events": [_event(event, given, read) for event in events],
     }
 

@@ -12,7 +12,7 @@ from pipeline import detectors
 from pipeline.correlate import Correlate
 from pipeline.decode import Decode
 from pipeline.deduplicate import Deduplicate
-from pipeline.language import DetectLanguage
+from pipeline.detect_language import DetectLanguage
 from pipeline.normalise import Normalise
 from pipeline.settings import Settings
 from pipeline.tag import Tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.matcher import Hit
@@ -59,6 +60,10 @@ class Explanation:
 
     language: str
     language_confidence: float
+    language_second: str
+    language_second_confidence: float
+    language_shares: Mapping[str, float]
+    repairs: tuple[str, ...]
     matches: tuple[Match, ...]
     places: tuple[PlaceNamed, ...]
     fired: tuple[Fired, ...]
@@ -72,6 +77,10 @@ def explain(report: Report, tagger: Tagger) -> Explanation:
     return Explanation(
         language=report.language,
         language_confidence=report.language_confidence,
+        language_second=report.language_second,
+        language_second_confidence=report.language_second_confidence,
+        language_shares=report.language_shares,
+        repairs=report.repairs,
         matches=tuple(_match(seen, tagger, hit) for sentence in seen.sentences for hit in sentence.hits),
         places=tuple(PlaceNamed(_words(seen, n.hit).text, n.entry.name, n.scope, n.verdict) for n in seen.named),
         fired=tuple(_fired(seen, telling) for telling in seen.tellings),

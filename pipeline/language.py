@@ -6,18 +6,11 @@ import math
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, partial
-from typing import Any
-
-import apache_beam as beam
-from apache_beam.pvalue import PCollection
+from dataclasses import dataclass
+from functools import cache
 
 from pipeline import language_model
 from pipeline.cleaning import clean
-from pipeline.dead_letter import Guard
-from schemas import avro
-from schemas.records import Report
 
 _SCRIPTS = {  # first word of a letter's Unicode name -> ISO 15924
     "ARABIC": "Arab", "ARMENIAN": "Armn", "BENGALI": "Beng", "CJK": "Hani", "CYRILLIC": "Cyrl", "DEVANAGARI": "Deva", "ETHIOPIC": "Ethi",
@@ -49,11 +42,14 @@ class Language:
 
     `confidence`: 0..1, about the share of such answers that are right.
     `script`: ISO 15924 of most letters; `Zyyy` without letters, `Zzzz` for a script that we do not know.
+    `second`: the likeliest other language with its confidence, `und` where there is no other.
     """
 
     code: str
     confidence: float
     script: str
+    second: str = "und"
+    second_confidence: float = 0.0
 
 
 Detect = Callable[[str, str | None], Language]
@@ -81,10 +77,13 @@ def detect(text: str, declared: str | None = None) -> Language:
     if model is None:
         return Language("und", 0.0, script)
     score = model.score([word for word in words if _script(word[0]) == script])
-    best, probability = _best(score, _KEYBOARD.get(script, -6.5), _declared(declared, script))
+    ranked = _ranked(score, _KEYBOARD.get(script, -6.5), _declared(declared, script))
+    best, probability = next(iter(ranked.items()))
     code, script = _HAN.get(best, (best, script))
     confidence = round(share * probability, 4)
-    return Language(code if confidence >= _GUESS else "und", confidence, script)
+    code = code if confidence >= _GUESS else "und"
+    others = ((_HAN.get(other, (other,))[0], round(share * posterior, 4)) for other, posterior in ranked.items())
+    return Language(code, confidence, script, *next((pair for pair in others if pair[0] not in ("und", code)), ("und", 0.0)))
 
 
 def script_of(text: str) -> str:
@@ -118,8 +117,8 @@ def _declared(tag: str | None, script: str) -> str:
     return _KURDISH.get(script, "") if language == "ku" else language
 
 
-def _best(score: language_model.Score, keyboard: float, declared: str) -> tuple[str, float]:
-    """The likeliest candidate, `und` (letters at random) being one, and its tempered posterior.
+def _ranked(score: language_model.Score, keyboard: float, declared: str) -> dict[str, float]:
+    """The candidates, `und` (letters at random) being one, and their tempered posteriors, likeliest first.
 
     N-grams overlap, so that a plain posterior is certain of everything. The longer the text, the less each n-gram is worth here: what
     counts in the end is the lead per n-gram, which stays small for a language that is no candidate. Fitted on 7,000 short texts.
@@ -129,27 +128,7 @@ def _best(score: language_model.Score, keyboard: float, declared: str) -> tuple[
     for code in nats:
         if code.partition("-")[0] == declared:
             nats[code] += _DECLARED
-    best = max(nats, key=lambda code: nats[code])
-    return best, 1 / sum(math.exp(value - nats[best]) for value in nats.values())
-
-
-def with_language(report: Report, detect: Detect = detect) -> Report:
-    """The report with the language of its title and text."""
-    found = detect("\n".join(filter(None, (report.title, report.text))), report.declared_language)
-    return replace(report, language=found.code, language_confidence=found.confidence, script=found.script)
-
-
-class DetectLanguage(beam.PTransform[Any, Any]):
-    """Report -> Guarded(Report) with its language, the confidence in it and its script, by the detector that `load` gives, once a worker."""
-
-    def __init__(self, load: Callable[[], Detect] = load) -> None:
-        super().__init__()
-        self._load = load
-
-    def expand(self, reports: PCollection[Report]) -> Any:
-        """One guarded step; the models are built when its worker starts."""
-        return reports | Guard("language", partial(_step, self._load), avro.encode_single_object)
-
-
-def _step(load: Callable[[], Detect]) -> Callable[[Report], Report]:
-    return partial(with_language, detect=load())
+    ranked = sorted(nats, key=lambda code: -nats[code])
+    odds = {code: math.exp(nats[code] - nats[ranked[0]]) for code in ranked}
+    total = sum(odds.values())
+    return {code: each / total for code, each in odds.items()}

@@ -17,6 +17,7 @@ from rich.text import Text
 from pipeline.explain import Explanation
 from pipeline.language import Language
 from pipeline.language_bench import REFERENCE, OfLanguage, Row
+from pipeline.mixed import Part
 from pipeline.replay import Summary
 from pipeline.sinks.avro_files import DEAD_LETTERS, EVENTS, REPORTS, read_files
 from pipeline.terminal import SEVERITY_STYLE, console, data
@@ -95,7 +96,9 @@ def print_replay(summary: Summary, out: Path) -> None:
 def print_explanation(explanation: Explanation, report: Report) -> None:
     """The text with its evidence marked, then everything behind it."""
     screen = console()
-    screen.print(f"language {explanation.language} ({explanation.language_confidence:.2f})")
+    screen.print(_languages(explanation))
+    if explanation.repairs:
+        screen.print(f"mended: {', '.join(explanation.repairs)}; offsets are those of the text below")
     for field, text in (("title", report.title), ("text", report.text)):
         if text:
             screen.print(_marked(field, text, explanation.events))
@@ -114,6 +117,13 @@ def print_explanation(explanation: Explanation, report: Report) -> None:
     screen.print(_table(("words", "may mean"), [(m.words, ", ".join(m.means)) for m in explanation.matches]))
 
 
+def _languages(explanation: Explanation) -> str:
+    if explanation.language_shares:
+        return "languages " + ", ".join(f"{code} ({share:.0%})" for code, share in explanation.language_shares.items())
+    second = f"; second {explanation.language_second} ({explanation.language_second_confidence:.2f})" if explanation.language_second != "und" else ""
+    return f"language {explanation.language} ({explanation.language_confidence:.2f}){second}"
+
+
 def _lacking(missing: Sequence[Sequence[str]]) -> str:
     return "lacks " + " and ".join(" or ".join(group) for group in missing)
 
@@ -128,9 +138,11 @@ def _marked(field: str, text: str, events: Sequence[TaggedEvent]) -> Text:
     return marked
 
 
-def print_language(found: Language) -> None:
-    """What a detector says of a text, a row each."""
-    console().print(_table(("language", found.code), [(name, str(value)) for name, value in msgspec.to_builtins(found).items() if name != "code"]))
+def print_language(found: Language, mixed: Sequence[Part]) -> None:
+    """What a detector says of a text, and of each part of a mixed one, a row each."""
+    rows = [(name, str(value)) for name, value in msgspec.to_builtins(found).items() if name != "code"]
+    rows += [(f"characters {part.start} to {part.end}", part.language) for part in mixed]
+    console().print(_table(("language", found.code), rows))
 
 
 def print_bench(rows: Sequence[Row]) -> None:

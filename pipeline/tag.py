@@ -113,8 +113,8 @@ def examine(report: Report, tagger: Tagger) -> Examination:
 
 
 def _languages(report: Report, tagger: Tagger) -> Collection[str]:
-    """The report's language; every one we know where it is undetermined or none of ours."""
-    return {report.language} if report.language in tagger.languages else tagger.languages
+    """The report's language, and those of its parts; every one we know where all are undetermined or none of ours."""
+    return {report.language, *report.language_shares} & tagger.languages or tagger.languages
 
 
 def _tellings(sentences: Sequence[Sentence], rules: Rules, places: Map, times: dict[int, list[Moment]]) -> tuple[list[Telling], list[Unfired]]:

@@ -158,6 +158,11 @@ class Report:
     kafka: KafkaPosition | None = None
     language: str = "und"
     language_confidence: float = 0.0
+    language_second: str = "und"
+    language_second_confidence: float = 0.0
+    language_shares: Mapping[str, float] = field(default_factory=dict)
+    title_language: str = "und"
+    text_language: str = "und"
     script: str = "Zyyy"
     content_hash: str = ""
     text_hash: str = ""

@@ -37,14 +37,16 @@ def detect(text: str, config: Config, declared: str | None, as_json: bool) -> No
     import msgspec
 
     from pipeline import detectors
+    from pipeline.mixed import parts
     from pipeline.show import print_language
 
     given = sys.stdin.buffer.read().decode("utf-8", "replace") if text == "-" else text
-    found = detectors.load(config.pipeline.language_detector)(given, declared)
+    detector = detectors.load(config.pipeline.language_detector)
+    found, mixed = detector(given, declared), parts(given, detector)
     if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(found), ensure_ascii=False))
+        click.echo(json.dumps(msgspec.to_builtins(found) | {"parts": msgspec.to_builtins(mixed)}, ensure_ascii=False))
     else:
-        print_language(found)
+        print_language(found, mixed)
 
 
 @language.command()

@@ -18,8 +18,8 @@ from pipeline.build import Sink, Source, build
 from pipeline.correlate import FoldReports, _route, concerns
 from pipeline.decode import decode
 from pipeline.deduplicate import FoldReferences, Rejoin, _route_body, _route_references
+from pipeline.detect_language import with_language
 from pipeline.fold import Element, unpack_elements
-from pipeline.language import with_language
 from pipeline.normalise import normalise
 from pipeline.payload import Payload
 from pipeline.settings import Settings

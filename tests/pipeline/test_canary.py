@@ -15,7 +15,7 @@ import pytest
 from connectors._canary import canary
 from pipeline.canary import Canary
 from pipeline.deduplicate import signatures
-from pipeline.language import with_language
+from pipeline.detect_language import with_language
 from pipeline.metrics import REGISTRY
 from pipeline.normalise import normalise
 from pipeline.tag import Tagger, tag

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import language_model
-from pipeline.language import DetectLanguage, Language, detect, with_language
+from pipeline.detect_language import DetectLanguage, with_language
+from pipeline.language import Language, detect
 from schemas.records import Report
 
 GOLDEN = [  # code, script, text
@@ -65,6 +66,12 @@ TOLD_BY_THE_WORDS = [  # what surrounds the words must not decide
     ("ckb", "🔴 تەقینەوە لە بازاڕی شار – Sample Outlet (@sample_outlet_a) pic.twitter.com/abcdefgh"),
     ("tr", "Çoook güzel bir haber, herkese teşekkürler!!!! 😂😂"),
     ("es", "Los vecinos &quot;no saben nada&quot; de lo que pasó ayer"),
+    ("fr", "Coups de feu entendus près du pont #BreakingNews #WarUpdates"),  # tags at the end are English everywhere
+    ("fr", "#NousSommesEnsemble #ToutVaBien"),  # tags are all there is: their words tell
+    ("tr", "#BağdattaNelerOluyor"),
+    ("ar", "#حظر_التجوال يبدأ مساء اليوم via @sample_outlet_a t.co/AbCdEf"),  # the sentence goes on from its tag
+    ("ckb", "هێزەکان ڕێگایان داخست (Photo: Sample Agency, all rights reserved by the agency)"),  # a credit is in the agency's language
+    ("es", "Vía libre en el centro (Foto: agencia) RT @sample_outlet_a: pic.twitter.com/AbCdEf"),
     ("ar", "أكدت وزارة الداخلية وقوع الهجوم، وقالت إن التحقيق مستمر (Reuters, BBC World Service)"),
 ]
 NO_LANGUAGE = [
@@ -212,4 +219,5 @@ def test_a_transform_fills_language_confidence_and_script() -> None:
 def test_only_the_language_fields_change() -> None:
     report = replace(SAMPLE, text="Nothing happened here today.")
     found = with_language(report)
-    assert found == replace(report, language="en", language_confidence=found.language_confidence, script="Latn")
+    second = {"language_second": found.language_second, "language_second_confidence": found.language_second_confidence}
+    assert found == replace(report, language="en", language_confidence=found.language_confidence, text_language="en", script="Latn", **second)
