@@ -28,16 +28,17 @@ def load(file: Path) -> list[Source]:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{file}: is no TOML: {error}") from error
-    tables = content.get("sources")
-    if not isinstance(tables, list) or not tables or set(content) != {"sources"}:
-        raise UsageError(f"{file}: must hold [[sources]] tables, at least one, and nothing else")
-    return checked(tables, str(file))
+    tables = content.pop("sources", [])
+    stray = [f"{key}: stands outside the [[sources]] tables, which are all that the file may hold" for key in content]
+    if not isinstance(tables, list) or not (tables or stray):
+        stray.append("must hold [[sources]] tables, at least one")
+    return checked(tables if isinstance(tables, list) else [], str(file), stray)
 
 
-def checked(tables: Sequence[Any], where: str) -> list[Source]:
-    """The sources of tables. Raises UsageError as `load` does."""
+def checked(tables: Sequence[Any], where: str, problems: Sequence[str] = ()) -> list[Source]:
+    """The sources of tables. Raises UsageError as `load` does, with the problems that are known already."""
     sources: list[Source] = []
-    problems: list[str] = []
+    problems = list(problems)
     for number, table in enumerate(tables, start=1):
         try:
             source = Source.model_validate(table)

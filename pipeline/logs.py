@@ -32,6 +32,7 @@ _OWN = ("time", "level", "logger", "message")
 _STANDARD = frozenset((*vars(logging.makeLogRecord({})), *_OWN, "asctime", "taskName", "exception"))
 _WHICH = ("topic", "partition", "stage", "source")
 _REMEMBERED = 1_000
+_OF_NO_USE = "apitools not found, and bigquery client libraries are not available"  # Beam says so at each import, of what we never use
 
 
 def set_up(*, as_json: bool | None = None, level: int = logging.INFO, libraries: int = logging.WARNING) -> None:
@@ -93,6 +94,8 @@ class Repeats(logging.Filter):
         """Whether this record is said. Its own time is the clock."""
         if not logging.WARNING <= record.levelno < logging.CRITICAL:
             return True
+        if record.getMessage().startswith(_OF_NO_USE):
+            return False
         key = _sameness(record)
         with self._lock:
             last, repeated = self._said.pop(key, (-math.inf, 0))

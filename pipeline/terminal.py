@@ -13,9 +13,9 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def console(*, stderr: bool = False) -> Console:
-    """As wide as the terminal, 120 columns where there is none."""
+    """As wide as the terminal, 160 columns where there is none."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else 120)
+    return Console(stderr=stderr, width=None if stream.isatty() else 160)
 
 
 def data(text: str, style: str = "") -> Text:

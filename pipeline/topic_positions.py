@@ -50,7 +50,8 @@ def partitions(consumer: KafkaConsumer, topic: str) -> set[TopicPartition]:
     """Every partition of the topic. Raises MissingTopicError."""
     numbers = consumer.partitions_for_topic(topic)
     if not numbers:
-        raise MissingTopicError(f"there is no topic {topic} at {consumer.config['bootstrap_servers']}: create it with `dijla broker topics`")
+        servers = ",".join(consumer.config["bootstrap_servers"])
+        raise MissingTopicError(f"there is no topic {topic} at {servers}: create it with `dijla broker topics --bootstrap-servers {servers}`")
     return {TopicPartition(topic, number) for number in numbers}
 
 

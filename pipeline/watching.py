@@ -41,12 +41,12 @@ def show_table(events: Iterable[Event]) -> None:
 
 def _table(events: Iterable[Event]) -> Table:
     table = Table(title="Events (last revision of each, newest last)", title_justify="left", box=SIMPLE, pad_edge=False)
-    for name in ("seen (UTC)", "rev", "type", "status", "place", "severity", "cred.", "alert", "headline"):
+    for name in ("seen (UTC)", "day", "rev", "type", "status", "place", "severity", "cred.", "alert", "headline"):
         table.add_column(name, no_wrap=name != "headline", overflow="ellipsis")
     for event in events:
         place = f"{event.place.name} ({event.place.scope})" if event.place else "-"
         style = SEVERITY_STYLE.get(event.severity, "")
         alert = "yes" if event.alert else f"no: {event.alert_reason}"
-        cells = (f"{event.last_seen:%m-%d %H:%M}", str(event.revision), event.type, event.status, place)
+        cells = (f"{event.last_seen:%Y-%m-%d %H:%M}", event.event_date or "-", str(event.revision), event.type, event.status, place)
         table.add_row(*map(data, cells), data(event.severity, style), data(str(event.information_credibility)), data(alert), data(event.headline))
     return table

@@ -68,7 +68,7 @@ def status(folder: Path | None, as_json: bool) -> None:
 
     cluster = Cluster.open(_given(folder))
     if cluster:
-        _say(cluster, "runs" if cluster.complete else "has nodes that do not run", as_json)
+        _say(cluster, "runs" if cluster.complete else "has nodes that do not run" if cluster.running else "is stopped", as_json)
     else:
         click.echo("{}" if as_json else "no broker has been started here")
     if not (cluster and cluster.complete):
@@ -84,17 +84,17 @@ def topics(config: Config, as_json: bool) -> None:
     Partitions, replication and retention are settings: section [topics] of --config.
     """
     from schemas.kafka.clients import admin
-    from schemas.kafka.topics import create, problems, specs
+    from schemas.kafka.topics import create, problems, shapes, specs
 
     wanted = specs(config.topics)
     with admin(config.kafka) as client:
         created = create(client, wanted)
-        found = problems(client, wanted)
+        found, there = problems(client, wanted), shapes(client, wanted)
     if as_json:
         click.echo(json.dumps({"topics": [spec.name for spec in wanted], "created": created, "problems": found}, indent=2))
     else:
-        for spec in wanted:
-            click.echo(f"{spec.name:<28} {spec.partitions:>3} partitions x {spec.replication}  {'created' if spec.name in created else 'exists'}")
+        for name, (partitions, replication) in there.items():
+            click.echo(f"{name:<28} {partitions:>3} partitions x {replication}  {'created' if name in created else 'exists'}")
         for problem in found:
             click.echo(problem, err=True)
     if found:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.commands.options import kafka_options
+from schemas.records import STAGES
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @kafka_options
-@click.option("--stage", help="Only letters of this stage: decode, normalise, language, tag ...")
+@click.option("--stage", type=click.Choice(STAGES), help="Only letters of this stage.")
 @click.option("--error", metavar="CLASS", help="Only letters of this class of error: SchemaError ...")
 @click.option("--text", help="Only letters whose error message holds this text.")
 @click.option("--since", metavar="TIME", help="Only letters that failed last at this time or later: 2026-11-22T18:30:00Z.")

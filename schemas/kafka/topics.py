@@ -86,10 +86,21 @@ def create(admin: KafkaAdminClient, specs: Sequence[Spec]) -> list[str]:
     errors = {name: for_code(answer["error_code"]) for name, answer in answers.items()}
     refused = [name for name, error in errors.items() if error not in (NoError, TopicAlreadyExistsError)]  # exists: another was faster
     if refused:
-        reasons = "; ".join(f"{name}: {answers[name]['error_message'] or errors[name].__name__}" for name in refused)
-        raise TopicError(f"the cluster refuses to create {reasons}")
+        why = {name: answers[name]["error_message"] or errors[name].__name__ for name in refused}
+        reasons = (f"{', '.join(name for name in refused if why[name] == reason)}: {reason}" for reason in dict.fromkeys(why.values()))
+        raise TopicError(f"the cluster refuses to create {'; '.join(reasons)}")
     admin.wait_for_topics(list(missing))
     return [name for name, error in errors.items() if error is NoError]
+
+
+def shapes(admin: KafkaAdminClient, specs: Sequence[Spec]) -> dict[str, tuple[int, int]]:
+    """Partitions and replication factor of each topic that exists. Raises TopicError where topics may not be looked at."""
+    existing = _existing(admin, specs)
+    return {spec.name: (len(existing[spec.name]), _replication(existing[spec.name])) for spec in specs if spec.name in existing}
+
+
+def _replication(partitions: Sequence[Mapping[str, Any]]) -> int:
+    return min(len(partition["replica_nodes"]) for partition in partitions)
 
 
 def problems(admin: KafkaAdminClient, specs: Sequence[Spec]) -> list[str]:
@@ -128,7 +139,7 @@ def _differences(spec: Spec, partitions: Sequence[Mapping[str, Any]] | None, con
         return
     if len(partitions) < spec.partitions:
         yield f"topic {spec.name} has {len(partitions)} partitions, not {spec.partitions}: add some with kafka-topics.sh, or lower topics.partitions"
-    replicas = min(len(partition["replica_nodes"]) for partition in partitions)
+    replicas = _replication(partitions)
     if replicas < spec.replication:
         change = "raise it with kafka-reassign-partitions.sh, or lower topics.replication"
         yield f"topic {spec.name} has replication factor {replicas}, not {spec.replication}: {change}"

@@ -192,8 +192,20 @@ def test_no_message_shows_a_secret(tmp_path: Path) -> None:
     assert "s3cret" not in "".join(lines)
 
 
-@pytest.mark.parametrize("text", ["", "sources = []", 'sources = "a"', "[sources]\nid = 1", "defaults = 1\n" + a_source(), "sources = [", "\ufffe"])
-def test_a_file_of_another_kind_is_refused(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["", "sources = []", 'sources = "a"', "[sources]\nid = 1"])
+def test_a_file_without_sources_is_refused(text: str, tmp_path: Path) -> None:
+    assert refused(tmp_path, text) == ["must hold [[sources]] tables, at least one"]
+
+
+def test_what_stands_outside_the_tables_is_told_with_the_errors_in_them(tmp_path: Path) -> None:
+    assert refused(tmp_path, "[[source]]\n" + a_source("intervall = 3")) == [
+        "source: stands outside the [[sources]] tables, which are all that the file may hold",
+        "sample.outlet-a: intervall: Extra inputs are not permitted",
+    ]
+
+
+@pytest.mark.parametrize("text", ["sources = [", "\ufffe"])
+def test_what_is_no_toml_is_refused(text: str, tmp_path: Path) -> None:
     assert refused(tmp_path, text) == []
 
 

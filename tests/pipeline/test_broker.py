@@ -185,6 +185,7 @@ def test_topics_are_created_then_checked(broker: Cluster, monkeypatch: pytest.Mo
     assert first.stdout.splitlines()[0].split() == [f"{prefix}raw", "8", "partitions", "x", "1", "created"]
 
     monkeypatch.setenv("DIJLA_TOPICS__PARTITIONS", "9")
+    assert f"{prefix}raw 8 partitions x 1 exists" in " ".join(dijla_broker("topics", "--bootstrap-servers", broker.bootstrap).stdout.split())
     second = dijla_broker("topics", "--bootstrap-servers", broker.bootstrap, "--json")
     assert second.exit_code == 1
     answer = json.loads(second.stdout)
