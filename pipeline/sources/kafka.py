@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic, time
@@ -17,7 +17,6 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.coders import Coder, PickleCoder
 from apache_beam.io.unbounded_source import CheckpointMark, ReadFromUnboundedSource, UnboundedReader, UnboundedSource
-from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError, LogTruncationError, OffsetOutOfRangeError
@@ -115,7 +114,7 @@ class _Reader(UnboundedReader):
         self._watermark = Watermark(mark.times, mark.watermark) if mark else Watermark()
         self._silence = Silence()
         self._at_end: Set[int] = frozenset()
-        self._batch: list[tuple[int, Payload]] = []
+        self._batch: list[Payload] = []
         self._refreshed = 0.0
         self._caught_up = 0.0
         self._progress = progress.of(source.run)
@@ -153,13 +152,13 @@ class _Reader(UnboundedReader):
             return True
         return bool(self._caught_up)
 
-    def get_current(self) -> list[tuple[int, Payload]]:
-        """(microseconds, payload) of each record of the poll."""
+    def get_current(self) -> list[Payload]:
+        """The records of the poll."""
         return self._batch
 
     def get_current_timestamp(self) -> Timestamp:
-        """The earliest of them."""
-        return Timestamp(micros=min(appended for appended, _ in self._batch))
+        """One for all of them."""
+        return Timestamp(micros=self._watermark.newest)
 
     def get_watermark(self) -> Timestamp:
         """The broker's time up to which this split has read; the end of time when the run stops, so that everything is let go."""
@@ -203,7 +202,7 @@ class _Reader(UnboundedReader):
             # What it had fetched of a paused partition, kafka-python 3.0.12 takes up again only where this is None, not where it is used up.
             consumer._fetcher._next_partition_records = None
 
-    def _polled(self, consumer: KafkaConsumer) -> list[tuple[int, Payload]]:
+    def _polled(self, consumer: KafkaConsumer) -> list[Payload]:
         try:
             found = consumer.poll(timeout_ms=POLL_MS)
         except OffsetOutOfRangeError as error:
@@ -212,9 +211,10 @@ class _Reader(UnboundedReader):
         except LogTruncationError:
             self._check_id(consumer)
             raise self._failed(f"{self._source.topic} lost records that were read before") from None
-        read = [timed for at, records in found.items() for timed in self._took(at.partition, records)]
+        for at, records in found.items():
+            self._took(at.partition, records)
         self._listen(consumer, {at.partition for at in found})
-        return read
+        return [_payload(record) for records in found.values() for record in records]
 
     def _listen(self, consumer: KafkaConsumer, heard: Set[int]) -> None:
         """What has long given nothing is not waited for any more, and that is said."""
@@ -230,16 +230,15 @@ class _Reader(UnboundedReader):
             if self._progress:
                 self._progress.gave_up(self._source.index or 0, given_up)
 
-    def _took(self, partition: int, records: Sequence[Any]) -> Iterator[tuple[int, Payload]]:
+    def _took(self, partition: int, records: Sequence[Any]) -> None:
         following = records[-1].offset + 1
-        times = self._watermark.seen(partition, [record.timestamp * 1000 for record in records], _now(), fresh=partition in self._at_end)
+        self._watermark.seen(partition, records[-1].timestamp * 1000, _now(), fresh=partition in self._at_end)
         self._offsets[partition] = following
         if self._progress:
             self._progress.read(partition, following)
         metrics.ITEMS_READ.labels(partition).inc(len(records))
         metrics.BYTES_READ.labels(partition).inc(sum(len(record.value or b"") for record in records))
         metrics.LAG.labels(partition).set(self._lag(partition) or 0)
-        return zip(times, map(_payload, records), strict=True)
 
     def _unread(self) -> set[int]:
         """The partitions that have more to read, as far as is known."""
@@ -328,7 +327,7 @@ def _now() -> int:
 
 
 class ReadKafka(beam.PTransform[Any, Any]):
-    """PBegin -> Payload: the records of a topic, each at the broker's time."""
+    """PBegin -> Payload: the records of a topic, those of a poll at one time of the broker's."""
 
     def __init__(self, source: KafkaSource, *, poll: timedelta, bundle: timedelta, bundle_records: int) -> None:
         super().__init__()
@@ -345,5 +344,5 @@ class ReadKafka(beam.PTransform[Any, Any]):
         return batches | "Records" >> beam.FlatMap(_records).with_output_types(Payload)
 
 
-def _records(batch: Sequence[tuple[int, Payload]]) -> Iterator[Any]:
-    return (TimestampedValue(payload, Timestamp(micros=appended)) for appended, payload in batch)
+def _records(batch: Sequence[Payload]) -> Sequence[Payload]:
+    return batch

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Collection, Mapping
 
 SLACK = 100_000
 """Microseconds that a partition without news stays behind the broker's clock: what is on its way may carry an earlier time."""
@@ -42,19 +41,22 @@ class Watermark:
         floor = min((self._last.get(partition, 0) for partition in waiting), default=0)
         return {partition for partition in waiting if self._last.get(partition, 0) > floor + LEAD}
 
-    def seen(self, partition: int, appended: Sequence[int], now: int, *, fresh: bool) -> Sequence[int]:
-        """Records of a partition were appended at those times, and read now; the times that they are given.
+    def seen(self, partition: int, appended: int, now: int, *, fresh: bool) -> None:
+        """The last record of a poll was appended at that time, and read now.
 
-        Fresh are those of a partition that had been read to its end: they tell how far the broker's clock is behind ours.
-
-        Each its own, but none before that of the record before it, nor before the watermark: brokers' clocks differ and go back,
-        and what comes behind the watermark would count as done before it is.
+        Fresh is one of a partition that had been read to its end: it tells how far the broker's clock is behind ours.
         """
+        self._last[partition] = max(appended, self._last.get(partition, 0))
         if fresh:
-            self._delays.append(now - appended[-1])
-        _, *times = accumulate(appended, max, initial=max(self._last.get(partition, 0), self._reached))
-        self._last[partition] = times[-1]
-        return times
+            self._delays.append(now - appended)
+
+    @property
+    def newest(self) -> int:
+        """The time that all records of a poll are given when it is seen: no earlier than that of any before, nor than the watermark.
+
+        Brokers' clocks differ and go back, and what comes behind the watermark would count as done before it is.
+        """
+        return max(self._reached, *self._last.values())
 
     def reach(self, waiting: Collection[int], now: int) -> int:
         """The watermark, given the partitions that have more to read; it never goes back."""

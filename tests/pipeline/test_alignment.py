@@ -28,7 +28,7 @@ def test_a_backlog_is_read_side_by_side(broker: Cluster) -> None:
         while sum(read) < PARTITIONS * RECORDS:
             assert time.monotonic() < deadline, f"read so far: {read}"
             if reader.advance():
-                for _, payload in reader.get_current():
+                for payload in reader.get_current():
                     read[payload.kafka.partition] += 1
                 widest = max(widest, max(read) - min(read))
     finally:

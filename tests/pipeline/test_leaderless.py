@@ -38,8 +38,8 @@ def read(reader: UnboundedReader, until: Callable[[Counter[int]], bool]) -> Coun
         assert time.monotonic() < deadline, f"read so far: {found}"
         watermark = reader.get_watermark().micros
         if reader.advance():
-            assert min(moment for moment, _ in reader.get_current()) >= watermark
-            found.update(payload.kafka.partition for _, payload in reader.get_current())
+            assert reader.get_current_timestamp().micros >= watermark
+            found.update(payload.kafka.partition for payload in reader.get_current())
     return found
 
 
