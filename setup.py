@@ -19,6 +19,7 @@ setup(
         "kafka-python[crc32c,lz4]>=3.0.12,<4",
         "feedparser>=6.0.14,<7",
         "langdetect>=1.0.9,<2",
+        "py3langid>=0.4,<0.5",  # its model votes on languages
         "fastavro>=1.13.1,<2",
         "ahocorasick_rs>=1.0.3,<2",  # multi-pattern matching
         "click>=8.1,<9",  # command line
@@ -45,7 +46,6 @@ setup(
         "dev": [
             "hypothesis>=6.150,<7",
             "mypy>=1.18,<3",
-            "py3langid>=0.4,<0.5",
             "pytest>=9,<10",
             "pytest-timeout>=2.4,<3",
             "pytest-xdist>=3.8,<4",
@@ -53,7 +53,6 @@ setup(
             "trustme>=1.2,<2",
             "types-psutil",
         ],
-        "py3langid": ["py3langid>=0.4,<0.5"],  # a language detector
         "bench": ["bytewax>=0.21,<0.22"],
     },
     entry_points={"console_scripts": ["dijla = pipeline.cli:main"]},

@@ -10,7 +10,8 @@ from functools import cache
 from itertools import groupby
 
 from pipeline.cleaning import Cleaned
-from pipeline.language import Detect, script_of
+from pipeline.language import Detect
+from pipeline.scripts import script_of
 
 _ENOUGH = 60  # characters that tell their language; less than half of that, in another script or in a line of its own, may be names
 _PIECES = 6  # that a long text in one script is looked at in

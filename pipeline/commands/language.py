@@ -13,8 +13,6 @@ from pipeline.commands.options import config_options
 from pipeline.detectors import names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipeline.config import Config
 
 
@@ -73,7 +71,7 @@ def bench(files: tuple[Path, ...], chosen: tuple[str, ...], as_json: bool) -> No
     lines = list(read(files))
     if not lines:
         raise UsageError(f"{', '.join(map(str, files))}: there is no line to compare detectors on")
-    used = list(dict.fromkeys(chosen)) or _installed()
+    used = list(dict.fromkeys(chosen)) or names()
     with Progress(hidden=as_json) as progress:
         progress.read(len(lines))
         rows = compared(lines, used, read_family("languages").keys(), lambda done: progress.done(done, len(lines)))
@@ -82,19 +80,3 @@ def bench(files: tuple[Path, ...], chosen: tuple[str, ...], as_json: bool) -> No
             click.echo(json.dumps(msgspec.to_builtins(row), ensure_ascii=False))
     else:
         print_bench(rows)
-
-
-def _installed() -> Sequence[str]:
-    """The detectors that load here; the others are named on standard error."""
-    from pipeline.detectors import load
-    from schemas.errors import UsageError
-
-    found = []
-    for name in names():
-        try:
-            load(name)
-        except UsageError as error:
-            click.echo(f"left out: {error}", err=True)
-        else:
-            found.append(name)
-    return found

@@ -7,8 +7,6 @@ import pkgutil
 import threading
 from typing import TYPE_CHECKING, Protocol, cast
 
-from schemas.errors import UsageError
-
 if TYPE_CHECKING:
     from pipeline.language import Detect
 
@@ -22,11 +20,11 @@ class Detector(Protocol):
     """A module of this folder."""
 
     def load(self) -> Detect:
-        """The detector with its model in memory. Called once a process. Raises UsageError where what it needs is not installed."""
+        """The detector with its model in memory. Called once a process."""
 
 
 def names() -> tuple[str, ...]:
-    """All detectors by name, whether what they need is installed or not."""
+    """All detectors by name."""
     return tuple(sorted(module.name.replace("_", "+") for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")))
 
 
@@ -38,14 +36,9 @@ def checked(name: str) -> str:
 
 
 def load(name: str) -> Detect:
-    """A detector by name (one that `checked` lets through), loaded once a process, whichever thread asks first. Raises UsageError where it is not installed."""
+    """A detector by name (one that `checked` lets through), loaded once a process, whichever thread asks first."""
     with _lock:
         if name not in _loaded:
             module = importlib.import_module(f"{__name__}.{checked(name).replace('+', '_')}")
             _loaded[name] = cast(Detector, module).load()
         return _loaded[name]
-
-
-def needs(name: str) -> UsageError:
-    """What to raise where the package that a detector is called after, an extra of ours, is not installed."""
-    return UsageError(f"language detector {name}: it is not installed: pip install 'dijla[{name}]'")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pipeline.cleaning import MAX_CHARACTERS
-from pipeline.language import Detect, Language, script_of
+from pipeline.language import Detect, Language
+from pipeline.scripts import script_of
 
 _NO_LETTERS = "Zyyy"
 

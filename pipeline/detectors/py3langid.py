@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.detectors import needs
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
 from pipeline.detectors._plain import plain
 from pipeline.language import Detect
 
@@ -14,9 +15,5 @@ _LABELS = {
 
 
 def load() -> Detect:
-    """Its model in memory. Raises UsageError where the package is not installed."""
-    try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ModuleNotFoundError as error:
-        raise needs("py3langid") from error
+    """Its model in memory, all of it; ours keeps the columns that it needs."""
     return plain(LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True).classify, _LABELS)

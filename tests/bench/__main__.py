@@ -5,9 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 
-from tests.bench import chain, collector, dedupe, feeds, live, memory
+from tests.bench import chain, collector, dedupe, feeds, language, live, memory
 
-ALL = {"chain": chain.main, "dedupe": dedupe.main, "memory": memory.main, "feeds": feeds.main, "collector": collector.main, "live": live.main}
+ALL = {
+    "chain": chain.main,
+    "dedupe": dedupe.main,
+    "memory": memory.main,
+    "feeds": feeds.main,
+    "collector": collector.main,
+    "live": live.main,
+    "language": language.main,
+}
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)

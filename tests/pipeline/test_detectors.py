@@ -29,7 +29,6 @@ UNKNOWN = {  # languages of the sample that a detector has no name for; every de
     "rules+langdetect": set[str](),
 }
 NAMES = detectors.names()
-MISSING = "import sys; sys.modules['{package}'] = None\nfrom pipeline.cli import main\nmain({arguments})"
 
 
 def answers(name: str) -> list[Language]:
@@ -125,28 +124,6 @@ def test_a_worker_gets_a_detector_by_its_name_alone() -> None:
     import pickle
 
     assert pickle.loads(pickle.dumps(partial(detectors.load, "langdetect")))() is detectors.load("langdetect")
-
-
-COMMANDS = [
-    ["analyse"], ["explain", "words"], ["language", "detect", "words"], ["replay", "seeds", "--out", "never"], ["run", "--bootstrap-servers", "127.0.0.1:1"],
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: arguments[0])
-def test_what_is_not_installed_is_said_before_anything_starts(arguments: list[str], tmp_path: Path) -> None:
-    script = MISSING.format(package="py3langid", arguments=[*arguments, "--language-detector", "py3langid"])
-    command, environment = [sys.executable, "-c", script.replace("never", str(tmp_path / "never"))], {"PYTHONPATH": str(ROOT)}
-    ran = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
-    assert (ran.returncode, ran.stdout) == (2, "")
-    assert "dijla: language detector py3langid: it is not installed: pip install 'dijla[py3langid]'\n" in ran.stderr
-    assert not (tmp_path / "never").exists()
-
-
-def test_bench_leaves_out_what_is_not_installed() -> None:
-    script = MISSING.format(package="py3langid", arguments=["language", "bench", "tests/samples/language/labelled.tsv", "--json"])
-    ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120)
-    assert (ran.returncode, [json.loads(line)["detector"] for line in ran.stdout.splitlines()]) == (0, ["langdetect", "rules+langdetect"])
-    assert "left out: language detector py3langid: it is not installed" in ran.stderr
 
 
 def test_the_commands_use_the_one_that_was_chosen(tmp_path: Path) -> None:
