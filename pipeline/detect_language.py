@@ -13,13 +13,9 @@ from apache_beam.pvalue import PCollection
 from pipeline.dead_letter import Guard
 from pipeline.language import Detect, Language, detect, load
 from pipeline.mixed import parts, shares
+from pipeline.scripts import NO_SCRIPT
 from schemas import avro
 from schemas.records import Report
-
-
-def whole(report: Report) -> str:
-    """Title and text as one."""
-    return "\n".join(filter(None, (report.title, report.text)))
 
 
 def with_language(report: Report, detect: Detect = detect) -> Report:
@@ -28,12 +24,12 @@ def with_language(report: Report, detect: Detect = detect) -> Report:
     A mixed report is in the language of its largest part, with its share as the confidence where the detector did not name it;
     its second language is that of the second largest.
     """
-    found = detect(whole(report), report.declared_language)
-    spoken = shares(parts(whole(report), detect))
+    fields = [detect(words, report.declared_language) for words in (report.title or "", report.text)]
+    together = "\n".join(filter(None, (report.title, report.text)))
+    found = max(fields, key=lambda each: each.confidence) if _agree(fields) else detect(together, report.declared_language)
+    spoken = shares(parts(together, detect))
     if spoken:
         found = _of_parts(found, list(spoken.items()))
-    single = not (report.title and report.text)
-    title, text = ("und" if not words else found.code if single else detect(words, report.declared_language).code for words in (report.title, report.text))
     return replace(
         report,
         language=found.code,
@@ -41,10 +37,16 @@ def with_language(report: Report, detect: Detect = detect) -> Report:
         language_second=found.second,
         language_second_confidence=found.second_confidence,
         language_shares=spoken,
-        title_language=title,
-        text_language=text,
+        title_language=fields[0].code,
+        text_language=fields[1].code,
         script=found.script,
     )
+
+
+def _agree(fields: Sequence[Language]) -> bool:
+    """Whether all fields that have letters are in one language, which is told: then both together say no more."""
+    codes = {each.code for each in fields if each.script != NO_SCRIPT}
+    return len(codes) == 1 and "und" not in codes
 
 
 def _of_parts(found: Language, spoken: Sequence[tuple[str, float]]) -> Language:

@@ -43,10 +43,12 @@ class _CodePage:
     def is_certain(self, line: str) -> bool:
         """Whether the line was misread so: nearly all its sequences are whole, they give one script, and one stands where nobody writes such."""
         found = list(self.sequence.finditer(line))
+        if not found:
+            return False
         meant = [(match, self.decoded(match)) for match in found]
         broken = len(self.opener.findall(line)) - len(found) + sum(match[0] == char for match, char in meant)
         scripts = {_script(char) for _, char in meant if char.isalpha() and char not in _SIGNS}
-        if not found or broken * _SOUND > len(found) or len(scripts) > 1 or "" in scripts:
+        if broken * _SOUND > len(found) or len(scripts) > 1 or "" in scripts:
             return False
         return bool(self.run.search(line)) or any(_is_telling(match, char) for match, char in meant)
 

@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 
 from pipeline.cleaning import MAX_CHARACTERS
 from pipeline.language import Detect, Language
-from pipeline.scripts import script_of
-
-_NO_LETTERS = "Zyyy"
+from pipeline.scripts import NO_SCRIPT, script_of
 
 
 def plain(classify: Callable[[str], tuple[str, float]], labels: Mapping[str, str]) -> Detect:
@@ -20,7 +18,7 @@ def plain(classify: Callable[[str], tuple[str, float]], labels: Mapping[str, str
     def detect(text: str, declared: str | None = None) -> Language:
         text = text[:MAX_CHARACTERS]
         script = script_of(text)
-        label, confidence = ("und", 0.0) if script == _NO_LETTERS else classify(text)
+        label, confidence = ("und", 0.0) if script == NO_SCRIPT else classify(text)
         code = labels.get(label, label)
         return Language(code, 0.0 if code == "und" else round(min(confidence, 1.0), 4), script)
 

@@ -88,7 +88,8 @@ def test_title_and_text_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "text", "codes"), [(None, ARABIC, ("und", "ar")), (ARABIC, "", ("ar", "und")), (ARABIC, "🚨", ("ar", "und")), (None, "", ("und", "und"))]
+    ("title", "text", "codes"),
+    [(None, ARABIC, ("und", "ar")), (ARABIC, "", ("ar", "und")), (ARABIC, "🚨 https://example.org/" + "a" * 100, ("ar", "und")), (None, "", ("und", "und"))],
 )
 def test_a_field_without_words_is_undetermined(title: str | None, text: str, codes: tuple[str, str]) -> None:
     report = with_language(replace(SAMPLE, title=title, text=text))
