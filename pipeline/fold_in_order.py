@@ -211,9 +211,11 @@ class _FoldAtTicks(beam.DoFn):
         arrival = max(latest, timestamp.micros)
         buffer.add(_ARRIVAL.pack(arrival) + packed)
         held.batches.append((arrival, packed))
-        if not held.due:
-            # Each batch setting the timer again would push it ahead for ever on a busy key.
-            held.due = self._tick(arrival)
+        tick = self._tick(arrival)
+        if not held.due or tick < held.due:
+            # To an earlier tick only: each batch setting the timer anew would push it ahead for ever on a busy key. One of an earlier tick does come
+            # behind one of a later: what a fold gives at a tick may reach the next fold when its timer of that tick has fired.
+            held.due = tick
             due.set(Timestamp(micros=held.due))
         _sign(held, head)
 

@@ -21,6 +21,7 @@ from pipeline.sinks.avro_files import EVENTS, read_files
 from schemas.kafka import clients
 from schemas.records import Event, RawItem, Report
 from tests.pipeline.live import Live, items
+from tests.pipeline.on_topics import committed
 
 pytestmark = pytest.mark.faults
 
@@ -92,6 +93,11 @@ def complete(live: Live, count: int) -> Callable[[], bool]:
     return lambda: live.count(live.topics.reports) >= count
 
 
+def done(live: Live, count: int) -> Callable[[], bool]:
+    """All are in the sinks, their events too, and committed."""
+    return lambda: sum(committed(live.broker, "dijla", live.topics.raw, partition) or 0 for partition in range(4)) >= count
+
+
 def in_background(live: Live, sent: list[RawItem], rate: float) -> Thread:
     thread = Thread(target=live.publish, args=(sent, rate))
     thread.start()
@@ -109,8 +115,7 @@ def test_killed_in_the_middle_and_started_again(live: Live, tmp_path: Path) -> N
         process.wait()
     live.start()
     publishing.join()
-    live.wait(complete(live, len(sent)), "complete")
-    time.sleep(3)  # what comes twice would come now
+    live.wait(done(live, len(sent)), "done")
     check_complete(live, sent)
     check_like_a_replay(live, sent, tmp_path)
 
