@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from py3langid.langid import MODEL_DIR, MODEL_FILE
 from py3langid.modelio import load_model
+
+from schemas.errors import WriteError
 
 _OURS = {"ku": "kmr", "sdh": "ckb", "arz": "ar", "ary": "ar", "wuu": "zh", "yue": "zh", "nn": "no", "bs": "hr", "uzs": "uz"}  # its label -> our code
 _ONCE = 0.6931  # ln 2: what the library gives a feature found once; we count none twice
@@ -46,8 +49,15 @@ class ByteModel:
 
 
 def build(scripts: Mapping[str, Iterable[str]]) -> dict[str, ByteModel]:
-    """A model for each script, of those of its codes that py3langid knows. The library's whole table is not kept."""
-    weights, prior, labels, moves, bases, features = load_model(MODEL_DIR / MODEL_FILE)
+    """A model for each script, of those of its codes that py3langid knows. The library's whole table is not kept.
+
+    Raises WriteError where there is no room to unpack it.
+    """
+    try:
+        weights, prior, labels, moves, bases, features = load_model(MODEL_DIR / MODEL_FILE)
+    except OSError as error:
+        where = tempfile.gettempdir()
+        raise WriteError(f"{where}: cannot be written: {error.strerror}; the language model is unpacked there: free some room, or set TMPDIR") from error
     bases, features = [base << 8 for base in bases], np.array(features)
     models = {}
     for script, codes in scripts.items():

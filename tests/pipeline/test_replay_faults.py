@@ -74,6 +74,10 @@ limit = int(sys.argv.pop(1))
 if limit:
     import signal
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    if "unpacked" in sys.argv:
+        from pipeline import language_model
+        sys.argv.remove("unpacked")
+        language_model.load()
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 main()
 """
@@ -86,12 +90,20 @@ def child(*args: str, limit: int = 0) -> subprocess.Popen[str]:
 
 def test_a_full_disk_ends_with_a_message_and_no_half_file(tmp_path: Path) -> None:
     """No file may grow beyond 4 kB: what a full disk does, at the write that meets it."""
-    process = child("replay", str(SEEDS), "--out", str(tmp_path / "out"), limit=4096)
+    process = child("replay", str(SEEDS), "--out", str(tmp_path / "out"), "unpacked", limit=4096)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 1, stderr
     assert "cannot be written" in stderr
     assert "Traceback" not in stderr
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_no_room_to_unpack_the_language_model_is_said(tmp_path: Path) -> None:
+    process = child("replay", str(SEEDS), "--out", str(tmp_path / "out"), limit=4096)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 1, stderr
+    assert "the language model is unpacked there: free some room, or set TMPDIR" in " ".join(stderr.split())
+    assert "Traceback" not in stderr
 
 
 def test_killed_at_any_time_leaves_no_record_that_could_be_taken_for_whole(tmp_path: Path) -> None:
