@@ -8,7 +8,7 @@ from pipeline import language_model
 from pipeline.language import detect
 
 COMMON = [  # the languages that the sources write in; what else each could be taken for
-    ("en", "Procurement officer killed near the main gate"),  # half of its words are French
+    ("en", "Government minister resigns, parliament debates the budget"),  # half of its words are French
     ("en", "Karbala, Samarra and Ramadi: markets open again"),  # a headline of names
     ("fr", "Un policier tué, quatre civils blessés à Kirkouk"),  # no article, no verb
     ("fr", "L'attaque d'hier n'a pas été revendiquée."),  # apostrophes cut the words
