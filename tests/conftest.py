@@ -22,8 +22,10 @@ from pipeline.broker.cluster import Cluster, ensure_running, stop
 from pipeline.broker.errors import MissingToolError
 from pipeline.broker.jars import java, kafka_jars
 
-# Retention is looked at every second, so that a test can see records go; a killed node is missed after 4 s, not 9.
+# Retention is looked at every second, so that a test can see records go; a killed node is missed after 4 s, not 9. Samples keep
+# their times however old they get: only a topic that says so loses records.
 FAST = {
+    "log.retention.ms": "-1",
     "log.retention.check.interval.ms": "1000",
     "log.segment.delete.delay.ms": "1000",
     "log.cleaner.backoff.ms": "500",

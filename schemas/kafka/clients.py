@@ -32,6 +32,8 @@ _CONSUMER = {
     # The defaults wait in polls of 500 ms.
     "fetch_max_wait_ms": 20,
     "max_poll_records": 5_000,
+    # Partitions that are added are seen this soon; the default is 5 minutes.
+    "metadata_max_age_ms": 30_000,
 }
 _PRODUCER = {"acks": "all", "enable_idempotence": True, "compression_type": "lz4"}
 _RESOURCES = {

@@ -50,7 +50,7 @@ def at(days: float) -> datetime:
 @pytest.fixture
 def topic(broker: Cluster) -> str:
     """One partition with a record a day, from START on: offset n is that of day n."""
-    name = new_topic(broker, retention_ms="-1")
+    name = new_topic(broker)
     for day in range(6):
         send_at(broker, name, day, at(day))
     return name
@@ -69,7 +69,7 @@ def test_the_state_is_rebuilt_from_before_what_is_done(broker: Cluster, topic: s
 
 
 def test_the_partition_that_is_least_far_says_when(broker: Cluster) -> None:
-    name = new_topic(broker, partitions=2, retention_ms="-1")
+    name = new_topic(broker, partitions=2)
     for day in range(6):
         for partition in range(2):
             send_at(broker, name, day, at(day), partition)
@@ -79,7 +79,7 @@ def test_the_partition_that_is_least_far_says_when(broker: Cluster) -> None:
 
 def test_nothing_of_a_partition_that_was_added_is_done(broker: Cluster) -> None:
     """It came while a run was under way that was killed before the first mark behind it, and after marks of later records elsewhere."""
-    name = new_topic(broker, partitions=2, retention_ms="-1")
+    name = new_topic(broker, partitions=2)
     for day in range(6):
         send_at(broker, name, day, at(day), 0)
     send_at(broker, name, 3, at(3), 1)

@@ -31,7 +31,7 @@ from tests.pipeline.on_topics import Sent, committed, create_topic, delete_befor
 
 @contextmanager
 def archiving(broker: Cluster, topic: str, out: Path, group: str = "keeper", **options: object) -> Iterator[TopicArchive]:
-    with closing(consumer(settings(broker), group_id=f"{group}-{topic}", auto_offset_reset="none")) as client:
+    with closing(consumer(settings(broker), group_id=f"{group}-{topic}", auto_offset_reset="none", metadata_max_age_ms=200)) as client:
         yield TopicArchive(client, topic, out, Decoder(settings(broker), "no-schemas"), **options)  # type: ignore[arg-type]
 
 
