@@ -89,8 +89,9 @@ def print_replay(summary: Summary, out: Path) -> None:
         f"{counters['same_url_joined'] + counters['same_text_joined']} copies), {summary.repeats} repeats dropped, "
         f"{len(events)} events in {counters['events_written']} revisions, {summary.dead_letters} dead letters"
     )
-    for family in (REPORTS, EVENTS, DEAD_LETTERS):
-        screen.print(data(f"  {out / family.folder}/"))
+    for folder in (out / family.folder for family in (REPORTS, EVENTS, DEAD_LETTERS)):
+        if any(folder.iterdir()):
+            screen.print(data(f"  {folder}/"))
 
 
 def print_explanation(explanation: Explanation, report: Report) -> None:

@@ -35,6 +35,7 @@ def test_replay_prints_the_table_and_where_the_files_are(tmp_path: Path) -> None
     assert "rocket_mortar_attack" in out
     assert "Green Zone" in out
     assert str(tmp_path / "out" / "events") in out.replace("\n", "")
+    assert "dead-letters" not in out, "there are none"
 
 
 def test_replay_with_dead_letters_ends_with_three_and_json_is_json(tmp_path: Path) -> None:

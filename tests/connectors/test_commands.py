@@ -101,6 +101,7 @@ def test_a_source_without_its_secret_stops_no_other(commands: Commands, outlets:
 
     assert ended.returncode == 3
     assert "WARNING" in ended.stderr
+    assert "source sample.a: ok\n" in ended.stderr
     assert "source sample.bot: no_secret the environment has no SAMPLE_NEVER_SET" in ended.stderr
     assert titles(commands.out) == ["Bulletin of a"]
     rows = commands.dijla("sources", "--sources", commands.file, "--out", str(commands.out), "--json").stdout.splitlines()
