@@ -204,7 +204,7 @@ def test_stop_ends_it_from_another_thread(broker: Cluster, prefix: TopicSettings
 
 
 def test_a_topic_that_is_missing_is_said(broker: Cluster) -> None:
-    with pytest.raises(MissingTopicError, match=r"there is no topic none\.events .* `dijla broker topics`"):
+    with pytest.raises(MissingTopicError, match=r"there is no topic none\.events .* `dijla broker topics --bootstrap-servers"):
         received(broker, TopicSettings(prefix="none."))
 
 
