@@ -78,7 +78,8 @@ async def resolve(host: str, port: int, allowed: bool) -> list[str]:
     if not permitted:
         raise FetchFailed(
             "refused_address",
-            f"{host[:255]}:{port}: is at {_listed(found)}, which is not public; if it is the source's own url and meant to be, set allow_private = true",
+            f"{host[:255]}:{port}: is at {_listed(found)}, which is not public; if it is the source's own url and meant to be, set allow_private = true "
+            "(where `dijla check` was given the URL: --allow-private)",
         )
     return permitted
 

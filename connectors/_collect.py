@@ -235,7 +235,7 @@ class Collector:
         before, self.states[source.id] = self.states[source.id], state
         _metrics.polled(source.id, state, records)
         if state.status != before.status:
-            _log.log(logging.INFO if state.failures == 0 else logging.WARNING, "source %s: %s %s", source.id, state.status, state.message)
+            _log.log(logging.INFO if state.failures == 0 else logging.WARNING, "source %s: %s", source.id, f"{state.status} {state.message}".rstrip())
         now = self._clock().timestamp()
         if not records and _same(before, state) and now - self._stored[source.id] < _STORED_EVERY:
             return

@@ -18,6 +18,7 @@ from schemas.kafka.clients import admin, consumer, explained
 from schemas.kafka.delivery import Message
 from schemas.kafka.failures import KafkaFailure
 from schemas.kafka.settings import KafkaSettings
+from schemas.kafka.topics import missing
 
 _COLLECTOR = b"@"  # no source's id begins with it
 _POLL_MS = 200
@@ -78,7 +79,7 @@ def _partitions(settings: KafkaSettings, topic: str) -> list[TopicPartition]:
     with admin(settings) as client:
         (described,) = client.describe_topics([topic])
     if not described["partitions"]:
-        raise KafkaFailure(f"there is no topic {topic} at {settings.bootstrap_servers}: create it with `dijla broker topics`")
+        raise KafkaFailure(missing(topic, settings.bootstrap_servers))
     return [TopicPartition(topic, partition["partition_index"]) for partition in described["partitions"]]
 
 

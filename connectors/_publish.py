@@ -22,15 +22,15 @@ _TRIES = 3
 class Messages:
     """Records as messages to their topics; what no broker takes as a dead letter, counted in `refused`."""
 
-    def __init__(self, topics: Topics, codec: Codec, now: Callable[[], datetime]) -> None:
-        """`now()` (aware) becomes the time of failure of what is refused."""
+    def __init__(self, topics: Topics, codec: Codec, now: Callable[[], datetime], on_letter: Callable[[DeadLetter], None] = lambda letter: None) -> None:
+        """`now()` (aware) becomes the time of failure of what is refused; on_letter(letter) is told of every dead letter."""
         self.refused = 0
-        self._topics, self._codec, self._now = topics, codec, now
+        self._topics, self._codec, self._now, self._on_letter = topics, codec, now, on_letter
 
     def of(self, record: RawItem | DeadLetter) -> Message:
         """The message of a record; of one over the limit that of its dead letter. Raises SchemaError where it does not fit its schema."""
         if isinstance(record, DeadLetter):
-            return dead_letter_message(self._topics.dead_letters, record, self._codec)
+            return self._dead(record)
         message = raw_message(self._topics.raw, record, self._codec)
         if message.size > LARGEST:
             return self.letter(Refusal(message, f"{message.size:,} bytes, more than the {LARGEST:,} that a broker takes"))
@@ -57,6 +57,10 @@ class Messages:
             first_failed_at=now,
             last_failed_at=now,
         )
+        return self._dead(letter)
+
+    def _dead(self, letter: DeadLetter) -> Message:
+        self._on_letter(letter)
         return dead_letter_message(self._topics.dead_letters, letter, self._codec)
 
 
@@ -67,9 +71,11 @@ class Publisher:
     has said before. A record is delivered when a flush behind it returns. For one thread.
     """
 
-    def __init__(self, delivery: Delivery, topics: Topics, codec: Codec, *, now: datetime) -> None:
-        """`now` (aware) becomes the time of failure of what is refused. Raises what Delivery raises."""
-        self._delivery, self._messages = delivery, Messages(topics, codec, lambda: now)
+    def __init__(
+        self, delivery: Delivery, topics: Topics, codec: Codec, *, now: datetime, on_letter: Callable[[DeadLetter], None] = lambda letter: None
+    ) -> None:
+        """`now` (aware) becomes the time of failure of what is refused; on_letter(letter) is told of every dead letter. Raises what Delivery raises."""
+        self._delivery, self._messages = delivery, Messages(topics, codec, lambda: now, on_letter)
         schema_topic.publish(delivery, topics.schemas)
 
     @property

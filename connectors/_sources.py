@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from connectors._origin import Origin
 from schemas.errors import UsageError
@@ -36,6 +38,12 @@ def _tag(language: str) -> str:
     return language
 
 
+def _id(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", name):
+        raise ValueError("is no id: up to 100 of a-z 0-9 . _ -, a letter or digit first, as outlet-a.news")
+    return name
+
+
 def _variable(name: str) -> str:
     if not _VARIABLE.fullmatch(name):
         raise ValueError("must name an environment variable, as SAMPLE_TOKEN: capitals, digits and _; the secret itself never stands here")
@@ -58,7 +66,7 @@ class Source(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")] = Field(description="Its name for ever: ids of items are made of it.")
+    id: Annotated[str, AfterValidator(_id)] = Field(description="Its name for ever: ids of items are made of it.")
     type: str = Field(description="The connector: rss, bluesky, mastodon, telegram, youtube, x, reddit, webpage.")
     url: _Url | None = Field(default=None, description="What to fetch, or where the service is; a connector may know it by itself.")
     publisher: str | None = Field(default=None, description="Publisher family: feeds of one publisher corroborate nothing.")
@@ -118,4 +126,11 @@ def source_of(table: Mapping[str, Any]) -> Source:
 
 def told(error: ValidationError) -> list[str]:
     """What is wrong, a line each, without the values."""
-    return [f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors(include_url=False)]
+    return [f"{'.'.join(map(str, one['loc']))}: {_message(one)}" for one in error.errors(include_url=False)]
+
+
+def _message(one: ErrorDetails) -> str:
+    if one["type"] != "extra_forbidden":
+        return one["msg"].removeprefix("Value error, ")
+    nearest = difflib.get_close_matches(str(one["loc"][-1]), Source.model_fields, n=1)
+    return "unknown field" + (f"; did you mean {nearest[0]}?" if nearest else "")

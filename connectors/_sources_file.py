@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,25 +29,26 @@ def load(file: Path) -> list[Source]:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{file}: is no TOML: {error}") from error
-    tables = content.pop("sources", [])
-    stray = [f"{key}: stands outside the [[sources]] tables, which are all that the file may hold" for key in content]
-    if not isinstance(tables, list) or not (tables or stray):
-        stray.append("must hold [[sources]] tables, at least one")
-    return checked(tables if isinstance(tables, list) else [], str(file), stray)
+    tables, strays = content.pop("sources", []), list(_strays(content))
+    if not isinstance(tables, list) or not (tables or strays):
+        strays.append("must hold [[sources]] tables, at least one")
+    return checked([*(tables if isinstance(tables, list) else ()), *_misspelt(content)], str(file), strays)
 
 
-def checked(tables: Sequence[Any], where: str, problems: Sequence[str] = ()) -> list[Source]:
-    """The sources of tables. Raises UsageError as `load` does, with the problems that are known already."""
+def checked(tables: Sequence[Any], where: str, found: Sequence[str] = ()) -> list[Source]:
+    """The sources of tables. Raises UsageError as `load` does; `found` are errors that are known already."""
     sources: list[Source] = []
-    problems = list(problems)
+    problems = list(found)
     for number, table in enumerate(tables, start=1):
+        name = _id_of(table) or f"number {number}"
         try:
             source = Source.model_validate(table)
         except ValidationError as error:
-            problems += [f"{_id_of(table) or f'number {number}'}: {line}" for line in told(error)]
+            problems += [f"{name}: {line}" for line in told(error)]
         else:
             sources.append(source)
-            problems += [f"{source.id}: {line}" for line in (*_shown_secrets(source), *_wrong(source))]
+            problems += [f"{name}: {line}" for line in (*_shown_secrets(source), *_wrong(source))]
+        problems += [f"{name}: type: {line}" for line in _no_connector(table)]
     if problems := [*problems, *_doubled(tables)]:
         raise UsageError("\n  ".join([f"{where}: wrong sources:", *problems]))
     return sources
@@ -58,6 +60,33 @@ def unusable(source: Source) -> str:
     return "; ".join(dict.fromkeys(_bare(reason, source) for reason in reasons))
 
 
+def _strays(content: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with each key that is not `sources`."""
+    for key, value in content.items():
+        written = f"[[{key}]]" if isinstance(value, list) else f"[{key}]" if isinstance(value, dict) else key
+        yield f"{written}: unknown; " + ("did you mean [[sources]]?" if _is_like_ours(key) else "the file holds [[sources]] tables alone")
+
+
+def _misspelt(content: Mapping[str, Any]) -> Iterator[Any]:
+    """The tables under names that are nearly `sources`: what is wrong with them is told too."""
+    for key, value in content.items():
+        if _is_like_ours(key):
+            yield from value if isinstance(value, list) else ()
+
+
+def _is_like_ours(key: str) -> bool:
+    return bool(difflib.get_close_matches(key.lower(), ["sources"]))
+
+
+def _no_connector(table: Any) -> Iterator[str]:
+    kind = table.get("type") if isinstance(table, dict) else None
+    try:
+        if isinstance(kind, str):
+            connector(kind)
+    except UsageError as error:
+        yield str(error)
+
+
 def _wrong(source: Source) -> list[str]:
     """What its connector cannot do anything with."""
     return list(dict.fromkeys(_bare(str(error), source) for error in _objections(source) if not isinstance(error, SecretError)))
@@ -66,9 +95,8 @@ def _wrong(source: Source) -> list[str]:
 def _objections(source: Source) -> Iterator[UsageError]:
     try:
         asks = connector(source.type)
-    except UsageError as error:
-        yield UsageError(f"type: {error}")
-        return
+    except UsageError:
+        return  # what _no_connector tells
     for ask in (asks.request, *((asks.subscribe,) if isinstance(asks, StreamConnector) else ())):
         try:
             ask(source, {})

@@ -139,9 +139,10 @@ def analyse(config: Config) -> None:
 @click.argument("text")
 @click.option("--published", help="Publication date of the text, for its relative dates: 2020-12-20, or any usual spelling.")
 @click.option("--title", help="Headline of the text.")
+@click.option("--all", "everything", is_flag=True, help="Show the text and all that was looked at: each rule, place and word.")
 @config_options("pipeline.language_detector")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def explain(text: str, config: Config, published: str | None, title: str | None, as_json: bool) -> None:
+def explain(text: str, config: Config, published: str | None, title: str | None, everything: bool, as_json: bool) -> None:
     """Why a text was tagged, and why not.
 
     TEXT is the text itself, a file, or - for standard input. A text file may begin with `date YYYY-MM-DD`.
@@ -153,7 +154,7 @@ def explain(text: str, config: Config, published: str | None, title: str | None,
     from pipeline import detectors
     from pipeline.analyse import item, prepared
     from pipeline.explain import explain as explained
-    from pipeline.show import print_explanation
+    from pipeline.show_explanation import print_explanation
     from pipeline.tag import load_tagger
 
     prefixed, body = split_date(decode(_given(text)).text)
@@ -165,7 +166,7 @@ def explain(text: str, config: Config, published: str | None, title: str | None,
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(explanation)))
     else:
-        print_explanation(explanation, report)
+        print_explanation(explanation, report, everything=everything)
 
 
 _LIKE_A_PATH = re.compile(r"\S*/\S*|\S+\.[A-Za-z0-9]{1,5}")

@@ -32,7 +32,8 @@ _OWN = ("time", "level", "logger", "message")
 _STANDARD = frozenset((*vars(logging.makeLogRecord({})), *_OWN, "asctime", "taskName", "exception"))
 _WHICH = ("topic", "partition", "stage", "source")
 _REMEMBERED = 1_000
-_OF_NO_USE = "apitools not found, and bigquery client libraries are not available"  # Beam says so at each import, of what we never use
+# Beam logs it whenever it is imported where Google's client libraries are not installed. Nothing here uses them: it would only worry people.
+_OF_NO_USE = ("root", "apitools not found, and bigquery client libraries are not available despite the import not raising an ImportError.")
 
 
 def set_up(*, as_json: bool | None = None, level: int = logging.INFO, libraries: int = logging.WARNING) -> None:
@@ -46,6 +47,7 @@ def set_up(*, as_json: bool | None = None, level: int = logging.INFO, libraries:
         root.removeHandler(old)
     handler = _Handler(sys.stderr)
     handler.setFormatter(JsonLines() if as_json or (as_json is None and not sys.stderr.isatty()) else TextLines())
+    handler.addFilter(lambda record: (record.name, record.msg) != _OF_NO_USE)
     handler.addFilter(Repeats())
     root.addHandler(handler)
     root.setLevel(libraries)
@@ -94,8 +96,6 @@ class Repeats(logging.Filter):
         """Whether this record is said. Its own time is the clock."""
         if not logging.WARNING <= record.levelno < logging.CRITICAL:
             return True
-        if record.getMessage().startswith(_OF_NO_USE):
-            return False
         key = _sameness(record)
         with self._lock:
             last, repeated = self._said.pop(key, (-math.inf, 0))

@@ -87,7 +87,7 @@ def _listening(health: Health, host: str, port: int, registry: CollectorRegistry
     try:
         return _Server(health, host, port, registry)
     except (OSError, OverflowError) as error:
-        raise UsageError(f"metrics and health cannot be served at {host}:{port}: {error}; choose another address or port; port 0 is any free one") from error
+        raise UsageError(f"metrics and health cannot be served at {host}:{port}: {error}; choose another, or 127.0.0.1:0 for a free port") from error
 
 
 class _Server(ThreadingTCPServer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated
 
@@ -27,13 +28,19 @@ class Settings(BaseModel):
     slice_bytes: int = Field(default=32_000_000, ge=1, description="Bytes of items in one slice of a replay; changes no result.")
 
 
+def _contact(text: str) -> str:
+    if not re.fullmatch(r"[!-'*-\[\]-~]{3,200}", text):
+        raise ValueError("should be 3 to 200 printable ASCII characters, no space, ( ) or \\ among them")
+    return text
+
+
 class CollectSettings(BaseModel):
     """Settings of `dijla collect`; frozen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    contact: str | None = Field(
-        default=None, pattern=r"^[!-'*-\[\]-~]{3,200}$", description="Web or mail address in the user agent, for whoever runs the servers that are asked."
+    contact: Annotated[str, AfterValidator(_contact)] | None = Field(
+        default=None, description="Web or mail address in the user agent, for whoever runs the servers that are asked."
     )
     canary: timedelta | None = Field(
         default=None, ge=timedelta(seconds=1), description="How often an item without words is put on the raw topic, to see it come out; null: never."

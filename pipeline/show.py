@@ -14,7 +14,6 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.explain import Explanation
 from pipeline.language import Language
 from pipeline.language_bench import REFERENCE, OfLanguage, Row
 from pipeline.mixed import Part
@@ -23,7 +22,7 @@ from pipeline.sinks.avro_files import DEAD_LETTERS, EVENTS, REPORTS, read_files
 from pipeline.terminal import SEVERITY_STYLE, console, data
 from schemas import avro
 from schemas.catalog import Entry
-from schemas.records import DeadLetter, Event, Report, TaggedEvent
+from schemas.records import DeadLetter, Event
 
 _SHOWN = 100
 _BENCH = (
@@ -89,71 +88,27 @@ def print_replay(summary: Summary, out: Path) -> None:
         f"{counters['same_url_joined'] + counters['same_text_joined']} copies), {summary.repeats} repeats dropped, "
         f"{len(events)} events in {counters['events_written']} revisions, {summary.dead_letters} dead letters"
     )
-    for family in (REPORTS, EVENTS, DEAD_LETTERS):
-        screen.print(data(f"  {out / family.folder}/"))
-
-
-def print_explanation(explanation: Explanation, report: Report) -> None:
-    """The text with its evidence marked, then everything behind it."""
-    screen = console()
-    screen.print(_languages(explanation))
-    if explanation.repairs:
-        screen.print(f"mended: {', '.join(explanation.repairs)}; offsets are those of the text below")
-    for field, text in (("title", report.title), ("text", report.text)):
-        if text:
-            screen.print(_marked(field, text, explanation.events))
-    for event in explanation.events:
-        place = f"{event.place.name} ({event.place.scope})" if event.place else "no place"
-        alert = "alert" if event.alert else f"no alert: {event.alert_reason}"
-        screen.print(Text(f"\n{event.type}, {event.status}, {place}, {event.event_date or 'no day'}, {event.severity}; {alert}", style="bold"))
-        screen.print(_table(("evidence", "rule"), [(span.text, span.rule) for span in event.evidence]))
-    if not explanation.events:
-        screen.print(Text("\nno event", style="bold"))
-    rows = [(f.rule, f.trigger, f"{f.status} ({f.because})" if f.because else f.status, f"{f.place or '-'} ({f.bound_by or '-'})") for f in explanation.fired]
-    screen.print(_table(("rule that fired", "trigger", "status (by)", "place (bound by)"), rows))
-    missing = [(n.rule, n.trigger, f"forbidden by {n.forbidden_by}" if n.forbidden_by else _lacking(n.missing)) for n in explanation.not_fired]
-    screen.print(_table(("rule that did not fire", "trigger", "why not"), missing))
-    screen.print(_table(("place named", "is", "scope", "verdict"), [(p.words, p.name, p.scope, p.verdict) for p in explanation.places]))
-    screen.print(_table(("words", "may mean"), [(m.words, ", ".join(m.means)) for m in explanation.matches]))
-
-
-def _languages(explanation: Explanation) -> str:
-    if explanation.language_shares:
-        return "languages " + ", ".join(f"{code} ({share:.0%})" for code, share in explanation.language_shares.items())
-    second = f"; second {explanation.language_second} ({explanation.language_second_confidence:.2f})" if explanation.language_second != "und" else ""
-    return f"language {explanation.language} ({explanation.language_confidence:.2f}){second}"
-
-
-def _lacking(missing: Sequence[Sequence[str]]) -> str:
-    return "lacks " + " and ".join(" or ".join(group) for group in missing)
-
-
-def _marked(field: str, text: str, events: Sequence[TaggedEvent]) -> Text:
-    """The text with evidence underlined."""
-    marked = data(text)
-    for event in events:
-        for span in event.evidence:
-            if span.field == field:
-                marked.stylize("bold underline", span.start, span.end)
-    return marked
+    for folder in (out / family.folder for family in (REPORTS, EVENTS, DEAD_LETTERS)):
+        if any(folder.iterdir()):
+            screen.print(data(f"  {folder}/"))
 
 
 def print_language(found: Language, mixed: Sequence[Part]) -> None:
     """What a detector says of a text, and of each part of a mixed one, a row each."""
     rows = [(name, str(value)) for name, value in msgspec.to_builtins(found).items() if name != "code"]
     rows += [(f"characters {part.start} to {part.end}", part.language) for part in mixed]
-    console().print(_table(("language", found.code), rows))
+    console().print(table(("language", found.code), rows))
 
 
 def print_bench(rows: Sequence[Row]) -> None:
     """A row for each detector; below it, a row for each language with the recall and precision of each detector there."""
     heads = ("detector", "texts", "right", "macro", "und", "claimed", "sure", "right if sure", "texts/s", f"x {REFERENCE}", "MB")
     screen = console()
-    screen.print(_table(heads, [_bench_row(row) for row in rows]))
+    screen.print(table(heads, [_bench_row(row) for row in rows]))
     screen.print(_BENCH)
     languages = rows[0].score.languages
     body = [(code, str(one.texts), *(_recall_precision(row.score.languages[code]) for row in rows)) for code, one in languages.items()]
-    screen.print(_table(("language", "texts", *(f"{row.detector}: recall, precision" for row in rows)), body))
+    screen.print(table(("language", "texts", *(f"{row.detector}: recall, precision" for row in rows)), body))
 
 
 def _bench_row(row: Row) -> Sequence[str]:
@@ -174,7 +129,7 @@ def _percent(share: float | None) -> str:
 def print_schemas(entries: Sequence[Entry]) -> None:
     """A row for each schema."""
     rows = [(e.name, str(e.fields), str(e.released_versions), e.fingerprint, e.doc) for e in entries]
-    console().print(_table(("schema", "fields", "released", "fingerprint", "what it is"), rows))
+    console().print(table(("schema", "fields", "released", "fingerprint", "what it is"), rows))
 
 
 def print_schema(entry: Entry) -> None:
@@ -182,7 +137,7 @@ def print_schema(entry: Entry) -> None:
     screen = console()
     screen.print(Text(f"{entry.name}: {entry.doc}"))
     rows = [(field["name"], _type(field["type"]), field.get("doc", "")) for field in entry.definition["fields"]]
-    screen.print(_table(("field", "type", "what it means"), rows))
+    screen.print(table(("field", "type", "what it means"), rows))
 
 
 def _type(given: Any) -> str:
@@ -195,15 +150,16 @@ def _type(given: Any) -> str:
     return str(given.get("name") or given.get("logicalType") or given["type"])
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table | str:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table | str:
+    """Rows under their heads; nothing where there are none."""
     if not rows:
         return ""
-    table = Table(box=SIMPLE, pad_edge=False)
+    shown = Table(box=SIMPLE, pad_edge=False)
     for head in heads:
-        table.add_column(head, overflow="fold")
+        shown.add_column(head, overflow="fold")
     for row in rows:
-        table.add_row(*map(data, row))
-    return table
+        shown.add_row(*map(data, row))
+    return shown
 
 
 def _event_table(events: list[Event]) -> Table:
@@ -223,7 +179,7 @@ def _event_table(events: list[Event]) -> Table:
 
 def _dead_letter_table(letters: list[DeadLetter]) -> Table | str:
     rows = [(x.file or "-", "-" if x.position is None else str(x.position), x.stage, x.error_message) for x in letters]
-    return _table(("dead letter: file", "entry (from 0)", "stage", "what was wrong"), rows)
+    return table(("dead letter: file", "entry (from 0)", "stage", "what was wrong"), rows)
 
 
 def _span(low: int | None, high: int | None) -> str:

@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from schemas.errors import DijlaError, UsageError
 from schemas.kafka.failures import KafkaFailure
+from schemas.kafka.topics import missing
 
 Start = Literal["group", "earliest", "latest"] | datetime
 """Where the consumer group was (at the earliest record where it never was), an end of the topic, or the first record of that time or later."""
@@ -50,8 +51,7 @@ def partitions(consumer: KafkaConsumer, topic: str) -> set[TopicPartition]:
     """Every partition of the topic. Raises MissingTopicError."""
     numbers = consumer.partitions_for_topic(topic)
     if not numbers:
-        servers = ",".join(consumer.config["bootstrap_servers"])
-        raise MissingTopicError(f"there is no topic {topic} at {servers}: create it with `dijla broker topics --bootstrap-servers {servers}`")
+        raise MissingTopicError(missing(topic, consumer.config["bootstrap_servers"]))
     return {TopicPartition(topic, number) for number in numbers}
 
 

@@ -10,6 +10,7 @@ import msgspec
 from rich.box import SIMPLE
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.terminal import SEVERITY_STYLE, console, data
 from schemas import avro
@@ -41,12 +42,12 @@ def show_table(events: Iterable[Event]) -> None:
 
 def _table(events: Iterable[Event]) -> Table:
     table = Table(title="Events (last revision of each, newest last)", title_justify="left", box=SIMPLE, pad_edge=False)
-    for name in ("seen (UTC)", "day", "rev", "type", "status", "place", "severity", "cred.", "alert", "headline"):
+    for name in ("day\nseen (UTC)", "rev", "type\nstatus", "place", "severity\nalert", "cred.", "headline"):
         table.add_column(name, no_wrap=name != "headline", overflow="ellipsis")
     for event in events:
         place = f"{event.place.name} ({event.place.scope})" if event.place else "-"
-        style = SEVERITY_STYLE.get(event.severity, "")
         alert = "yes" if event.alert else f"no: {event.alert_reason}"
-        cells = (f"{event.last_seen:%Y-%m-%d %H:%M}", event.event_date or "-", str(event.revision), event.type, event.status, place)
-        table.add_row(*map(data, cells), data(event.severity, style), data(str(event.information_credibility)), data(alert), data(event.headline))
+        gravity = Text.assemble(data(event.severity, SEVERITY_STYLE.get(event.severity, "")), "\n", data(alert))
+        seen, kind = f"{event.event_date or '-'}\n{event.last_seen:%Y-%m-%d %H:%M}", f"{event.type}\n{event.status}"
+        table.add_row(*map(data, (seen, str(event.revision), kind, place)), gravity, *map(data, (str(event.information_credibility), event.headline)))
     return table

@@ -12,7 +12,7 @@ from datetime import datetime
 CANARY = "canary"
 """The `source_type` of items that say nothing, but must come out at the end."""
 STAGES = ("read", "decode", "normalise", "deduplicate", "language", "tag", "correlate", "write")
-"""What a DeadLetter may have failed in."""
+"""The `stage` that a dead letter may name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ def test_replay_prints_the_table_and_where_the_files_are(tmp_path: Path) -> None
     assert "rocket_mortar_attack" in out
     assert "Green Zone" in out
     assert str(tmp_path / "out" / "events") in out.replace("\n", "")
+    assert "dead-letters" not in out, "there are none"
 
 
 def test_replay_with_dead_letters_ends_with_three_and_json_is_json(tmp_path: Path) -> None:
@@ -76,16 +77,42 @@ def test_analyse_answers_and_ends_with_three_after_a_bad_line() -> None:
 
 
 def test_explain_shows_evidence_rules_and_what_was_missing() -> None:
-    status, out, _ = run("explain", "Baghdad said on Monday that oil exports rose.")
-    assert status == 0
-    assert "no event" in out
     status, out, _ = run("explain", SEED)
-    for words in ("rocket_mortar_attack, intercepted, Green Zone (city), 2020-12-20", "slot.killed", "groupe hors-la-loi", "rule that did not fire"):
+    assert status == 0
+    for words in ("rocket_mortar_attack, intercepted, Green Zone (city), 2020-12-20", "slot.killed", "groupe hors-la-loi", "did not fire"):
         assert words in out
+    assert "rocket_mortar_attack.claimed" not in out, "its type has an event"
+    assert len(out.splitlines()) < 60
+    _, everything, _ = run("explain", SEED, "--all")
+    for words in (
+        "slot.killed",
+        "rocket_mortar_attack.claimed",
+        "rule that fired",
+        "rule that did not fire",
+        "place named",
+        "may mean",
+        "De multiples roquettes",
+    ):
+        assert words in everything
     status, out, _ = run("explain", "-", "--json", "--published", "2020-12-20", "--title", "Rockets", stdin="Rockets hit the Green Zone in Baghdad today.")
     explanation = json.loads(out)
     assert explanation["events"][0]["event_date"] == "2020-12-20"
     assert explanation["matches"][0]["field"] == "title"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("Rockets hit Damascus on Monday.", ["no event: the text names nothing of Iraq"]),
+        ("Baghdad said on Monday that oil exports rose.", ["no event: no rule begins with any word of it"]),
+        ("A rocket was seen in Baghdad.", ["no event\n", "did not fire", "lacks act.destroy_in_air or act.intercept"]),
+        ("No rockets hit Baghdad on Monday.", ["no event\n", "fired, but gave no event", "negated (No)", "places named"]),
+    ],
+)
+def test_explain_says_why_there_is_no_event(text: str, says: list[str]) -> None:
+    status, out, _ = run("explain", text)
+    assert status == 0
+    assert all(words in out for words in says)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +133,7 @@ def test_explain_says_what_it_cannot_use(args: list[str], says: str) -> None:
 
 def test_explain_takes_text_for_text() -> None:
     """Markup of a terminal or a page in a text stays what it is."""
-    status, out, _ = run("explain", "[bold]Rockets[/bold] hit <b>the Green Zone</b> in Baghdad. \x1b[31m")
+    status, out, _ = run("explain", "[bold]Rockets[/bold] hit <b>the Green Zone</b> in Baghdad. \x1b[31m", "--all")
     assert status == 0
     assert "[bold]Rockets[/bold] hit <b>the Green Zone</b>" in out
     assert "\x1b[31m" not in out

@@ -80,6 +80,16 @@ def test_only_a_process_edge_catches_everything() -> None:
                 assert not broad or name in allowed, f"{name}:{node.lineno} catches everything"
 
 
+def test_every_stage_that_dead_letters_name_is_known() -> None:
+    from schemas.avro import definition
+    from schemas.records import STAGES, DeadLetter
+
+    named = {name for file in modules().values() for name in re.findall(r'(?:Guard\(|dead_letter\(|\bstage=)"(\w+)"', file.read_text(encoding="utf8"))}
+    assert {"read", "tag", "write"} <= named <= set(STAGES)
+    (doc,) = (field["doc"] for field in definition(DeadLetter)["fields"] if field["name"] == "stage")
+    assert doc == f"Stage that failed: {', '.join(STAGES)}."
+
+
 def test_files_stay_small() -> None:
     for name, file in modules().items():
         assert len(file.read_text(encoding="utf8").splitlines()) <= 400, f"{name} has more than 400 lines"

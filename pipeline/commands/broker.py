@@ -63,7 +63,7 @@ def stop(folder: Path | None) -> None:
 @_folder
 @_as_json
 def status(folder: Path | None, as_json: bool) -> None:
-    """Show what runs: bootstrap servers, process ids, folder. Exit status 1 when nothing, or not every node, runs."""
+    """Show what runs or is stopped: bootstrap servers, process ids, folder. Exit status 1 when nothing, or not every node, runs."""
     from pipeline.broker.cluster import Cluster
 
     cluster = Cluster.open(_given(folder))
@@ -84,17 +84,17 @@ def topics(config: Config, as_json: bool) -> None:
     Partitions, replication and retention are settings: section [topics] of --config.
     """
     from schemas.kafka.clients import admin
-    from schemas.kafka.topics import create, problems, shapes, specs
+    from schemas.kafka.topics import create, existing, problems, specs
 
     wanted = specs(config.topics)
     with admin(config.kafka) as client:
         created = create(client, wanted)
-        found, there = problems(client, wanted), shapes(client, wanted)
+        there, found = existing(client, wanted), problems(client, wanted)
     if as_json:
         click.echo(json.dumps({"topics": [spec.name for spec in wanted], "created": created, "problems": found}, indent=2))
     else:
-        for name, (partitions, replication) in there.items():
-            click.echo(f"{name:<28} {partitions:>3} partitions x {replication}  {'created' if name in created else 'exists'}")
+        for name in (spec.name for spec in wanted if spec.name in there):
+            click.echo(f"{name:<28} {there[name].partitions:>3} partitions x {there[name].replication}  {'created' if name in created else 'exists'}")
         for problem in found:
             click.echo(problem, err=True)
     if found:
@@ -111,5 +111,5 @@ def _say(cluster: Cluster, what: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(cluster.state(), indent=2))
     else:
-        pids = ", ".join(str(node.pid or "none") for node in cluster.nodes)
-        click.echo(f"Kafka {what}: {cluster.bootstrap} (pid {pids}; {cluster.folder})")
+        pids = f"pid {', '.join(str(node.pid or 'none') for node in cluster.nodes)}; " if cluster.running else ""
+        click.echo(f"Kafka {what}: {cluster.bootstrap} ({pids}{cluster.folder})")

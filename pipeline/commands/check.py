@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="SOURCE")
 @click.option("--sources", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.toml", help="Where SOURCE is an id of.")
 @click.option("--type", "kind", default="rss", show_default=True, help="Its connector, where SOURCE is a URL.")
+@click.option("--allow-private", is_flag=True, help="Ask it even at an address that is not public, where SOURCE is a URL.")
 @config_options()
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON lines.")
-def check(source: str, file: Path | None, kind: str, config: Config, as_json: bool) -> None:
-    """Poll a source once and show everything: HTTP facts, items, what would be sent and why the rest not. Sends and stores nothing.
+def check(source: str, file: Path | None, kind: str, allow_private: bool, config: Config, as_json: bool) -> None:
+    """Poll a source once and show everything: HTTP facts, items and their dates, what would be sent and why the rest not. Sends and stores nothing.
 
     SOURCE is an id of the sources file, or a URL. Exit status 3 where it cannot be read.
 
@@ -39,7 +40,7 @@ def check(source: str, file: Path | None, kind: str, config: Config, as_json: bo
     from pipeline import logs
 
     logs.set_up()
-    chosen = _source(source, file, kind)
+    chosen = _source(source, file, kind, allow_private=allow_private)
     logs.conceal(*map(SecretStr, chosen.hidden()))
     polled = asyncio.run(_poll(chosen, config.collect.contact))
     _show(chosen, polled, as_json=as_json)
@@ -47,11 +48,13 @@ def check(source: str, file: Path | None, kind: str, config: Config, as_json: bo
         click.get_current_context().exit(3)
 
 
-def _source(name: str, file: Path | None, kind: str) -> Source:
+def _source(name: str, file: Path | None, kind: str, *, allow_private: bool) -> Source:
     from connectors._sources_file import checked, load, unusable
 
     if file is None:
-        return checked([{"id": "check", "type": kind, "url": name}], "SOURCE")[0]
+        if "://" not in name:
+            raise UsageError(f"{name} is no URL; if it is the id of a source, say in which file: --sources FILE.toml")
+        return checked([{"id": "check", "type": kind, "url": name, "allow_private": allow_private}], "SOURCE")[0]
     found = {source.id: source for source in load(file)}
     if name not in found:
         raise UsageError(f"{file} has no source {name}: it has {', '.join(sorted(found))}")
@@ -84,7 +87,7 @@ def _show(source: Source, polled: Polled, *, as_json: bool) -> None:
             click.echo(json.dumps(to_json(record), ensure_ascii=False))
         return
     screen = console()
-    screen.print(data(f"{source.id} ({source.type}): {polled.state.status} {masked(polled.state.message)}"))
+    screen.print(data(f"{source.id} ({source.type}): {polled.state.status} {masked(polled.state.message)}".rstrip()))
     if payload:
         for address in payload.redirects:
             screen.print(data(masked(f"  by way of {address}")))

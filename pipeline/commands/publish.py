@@ -15,6 +15,10 @@ from pipeline.commands.options import checked_topics, kafka_options
 
 if TYPE_CHECKING:
     from pipeline.config import Config
+    from schemas.records import DeadLetter
+
+_NAMED = 20
+"""Dead letters that are named, one line each."""
 
 
 @click.command()
@@ -45,9 +49,14 @@ def publish(paths: tuple[Path, ...], config: Config, mode: str, rate: float | No
     logs.set_up()
     logs.conceal_all(config)
     now, topics = datetime.now(UTC), checked_topics(config, "raw", "dead_letters", "schemas")
-    delivery = Delivery(config.kafka)
+    delivery, named = Delivery(config.kafka), list[str]()
+
+    def note(letter: DeadLetter) -> None:
+        if len(named) < _NAMED:
+            named.append(_told(letter))
+
     with closing(delivery), tempfile.TemporaryDirectory(prefix="dijla-publish-") as work, Progress(hidden=as_json) as progress:
-        publisher = Publisher(delivery, topics, SingleObject(), now=now)
+        publisher = Publisher(delivery, topics, SingleObject(), now=now, on_letter=note)
         records, newest = archive.read(paths, now=now, mode=mode), now if rebase_times else None
         try:
             done = run(records, publisher, Path(work), rate=rate, newest=newest, on_read=progress.read, on_sent=progress.done)
@@ -58,5 +67,14 @@ def publish(paths: tuple[Path, ...], config: Config, mode: str, rate: float | No
         click.echo(json.dumps({"items": done.items - publisher.refused, "dead_letters": letters, "topic": topics.raw, "mode": mode}))
     else:
         click.echo(f"{done.items - publisher.refused} items to {topics.raw} as {mode}, {letters} dead letters to {topics.dead_letters}")
+    for line in (*named, *([f"... and {letters - _NAMED} more"] if letters > _NAMED else [])):
+        click.echo(f"  {line}", err=True)
     if letters:
         click.get_current_context().exit(3)
+
+
+def _told(letter: DeadLetter) -> str:
+    from pipeline.terminal import data
+
+    entry = "" if letter.position is None else f", entry {letter.position} (from 0)"
+    return " ".join(str(data(f"{letter.file or '-'}{entry}: {letter.error_message}")).split())

@@ -12,8 +12,11 @@ from connectors._poll import Polled
 from connectors._sources import Source
 from connectors._state import State
 from pipeline.terminal import data
-from schemas.records import DeadLetter
+from schemas.records import DeadLetter, Report
 
+_FIRST_WORDS = 200
+_TO_THE_MINUTE = "%Y-%m-%d %H:%M"
+_WRITTEN = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 GOOD = frozenset({"ok", "unchanged", "stream", "reconnecting", "new"})
 
 
@@ -58,16 +61,28 @@ def facts(source: Source, state: State, now: datetime) -> dict[str, object]:
 
 
 def record_table(polled: Polled) -> Table:
-    """One row a record: what would be sent, and what not."""
-    table = _table("", "native id", "published", "title or text")
+    """One row a record: what would be sent, as the pipeline will read it, and what not."""
+    from pipeline.normalise import normalise
+
+    table = _table("", "native id", "published (UTC)", "title, first words, link")
     for record in polled.records:
         if isinstance(record, DeadLetter):
             table.add_row("dead letter", str(record.position or ""), "", data(record.error_message))
         else:
-            table.add_row(record.operation, data(record.native_id), data(record.published_raw or ""), data((record.title or record.body)[:120]))
+            report = normalise(record)
+            says = (report.title, " ".join(report.text.split())[:_FIRST_WORDS], report.url)
+            table.add_row(record.operation, data(record.native_id), data(_published(report)), data("\n".join(filter(None, says))))
     for native_id, why in polled.skipped.items():
         table.add_row("not sent", data(native_id), "", why)
     return table
+
+
+def _published(report: Report) -> str:
+    """The date as it was read, what was repaired, and what was written."""
+    if not report.published_raw:
+        return "no date"
+    read = f"{report.published:{_WRITTEN.get(report.published_precision, _TO_THE_MINUTE)}}" if report.published else ""
+    return "\n".join(filter(None, (read, report.published_repair, f"written: {report.published_raw}")))
 
 
 def span(time: timedelta) -> str:

@@ -19,6 +19,7 @@ from schemas.kafka.clients import consumer, explained
 from schemas.kafka.delivery import Delivery, Message
 from schemas.kafka.failures import KafkaFailure
 from schemas.kafka.settings import KafkaSettings
+from schemas.kafka.topics import missing
 
 _POLL_MS = 500
 _PATIENCE_MS = 5_000
@@ -41,7 +42,7 @@ def read(settings: KafkaSettings, topic: str) -> dict[bytes, Schema]:
     with explained(settings), closing(consumer(settings)) as client:
         partitions = [TopicPartition(topic, number) for number in client.partitions_for_topic(topic)]
         if not partitions:
-            raise KafkaFailure(f"there is no topic {topic} at {settings.bootstrap_servers}: create it with `dijla broker topics`")
+            raise KafkaFailure(missing(topic, settings.bootstrap_servers))
         client.assign(partitions)
         client.seek_to_beginning()
         schemas = (_schema(record) for record in _until_end(client, partitions))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -155,10 +156,16 @@ class RetentionDays(_Section):
     dead_letters: int = Field(default=90, ge=1, description="Days of osint.dead-letters and osint.dead-letters.parked.")
 
 
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,200}", text):
+        raise ValueError("should be of A-Z a-z 0-9 . _ - alone, at most 200 of them")
+    return text
+
+
 class TopicSettings(_Section):
     """What `dijla broker topics` creates, and what is checked at start."""
 
-    prefix: str = Field(default="osint.", pattern=r"^[A-Za-z0-9._-]{0,200}$", description="What all topics' names begin with.")
+    prefix: Annotated[str, AfterValidator(_prefix)] = Field(default="osint.", description="What all topics' names begin with.")
     partitions: int = Field(default=8, ge=1, le=10_000, description="Partitions of each topic; at most so many workers read at once.")
     replication: int = Field(default=1, ge=1, le=100, description="Copies of each partition; 3 in production.")
     min_insync_replicas: int = Field(default=1, ge=1, le=100, description="Copies that must have a record before it counts as written; 2 in production.")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kafka.admin import ConfigResource, KafkaAdminClient
 from kafka.errors import NoError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from schemas.errors import DijlaError
-from schemas.kafka.settings import TopicSettings
+from schemas.kafka.settings import KafkaSettings, TopicSettings
 
 _LATEST_BY_KEY = {"cleanup.policy": "compact"}
 
@@ -47,6 +48,13 @@ class Spec(NamedTuple):
     config: Mapping[str, str]
 
 
+class Shape(NamedTuple):
+    """What a topic has: partitions, and copies of each (of the one with the fewest)."""
+
+    partitions: int
+    replication: int
+
+
 def specs(settings: TopicSettings) -> list[Spec]:
     """Every topic that Dijla reads or writes, in the order of `Topics`."""
     names, days = Topics.of(settings), settings.retention_days
@@ -74,49 +82,55 @@ def _kept_for(days: int) -> dict[str, str]:
 
 def create(admin: KafkaAdminClient, specs: Sequence[Spec]) -> list[str]:
     """Create what is missing and leave alone what exists; the names created. Raises TopicError."""
-    existing = _existing(admin, specs)
-    missing = {
+    there = existing(admin, specs)
+    wanted = {
         spec.name: {"num_partitions": spec.partitions, "replication_factor": spec.replication, "configs": spec.config}
         for spec in specs
-        if spec.name not in existing
+        if spec.name not in there
     }
-    if not missing:
+    if not wanted:
         return []
-    answers = {answer["name"]: answer for answer in admin.create_topics(missing, raise_errors=False)["topics"]}
+    answers = {answer["name"]: answer for answer in admin.create_topics(wanted, raise_errors=False)["topics"]}
     errors = {name: for_code(answer["error_code"]) for name, answer in answers.items()}
-    refused = [name for name, error in errors.items() if error not in (NoError, TopicAlreadyExistsError)]  # exists: another was faster
+    refused: dict[str, list[str]] = defaultdict(list)
+    for name, error in errors.items():
+        if error not in (NoError, TopicAlreadyExistsError):  # exists: another was faster
+            refused[answers[name]["error_message"] or error.__name__].append(name)
     if refused:
-        why = {name: answers[name]["error_message"] or errors[name].__name__ for name in refused}
-        reasons = (f"{', '.join(name for name in refused if why[name] == reason)}: {reason}" for reason in dict.fromkeys(why.values()))
-        raise TopicError(f"the cluster refuses to create {'; '.join(reasons)}")
-    admin.wait_for_topics(list(missing))
+        raise TopicError("the cluster refuses to create " + "; ".join(f"{', '.join(names)}: {reason}" for reason, names in refused.items()))
+    admin.wait_for_topics(list(wanted))
     return [name for name, error in errors.items() if error is NoError]
-
-
-def shapes(admin: KafkaAdminClient, specs: Sequence[Spec]) -> dict[str, tuple[int, int]]:
-    """Partitions and replication factor of each topic that exists. Raises TopicError where topics may not be looked at."""
-    existing = _existing(admin, specs)
-    return {spec.name: (len(existing[spec.name]), _replication(existing[spec.name])) for spec in specs if spec.name in existing}
-
-
-def _replication(partitions: Sequence[Mapping[str, Any]]) -> int:
-    return min(len(partition["replica_nodes"]) for partition in partitions)
 
 
 def problems(admin: KafkaAdminClient, specs: Sequence[Spec]) -> list[str]:
     """What is missing or wrong, each with what to do; empty when all is well. Raises TopicError where topics may not be looked at."""
-    existing = _existing(admin, specs)
-    configs = _configs(admin, existing)
-    return [problem for spec in specs for problem in _differences(spec, existing.get(spec.name), configs.get(spec.name, {}))]
+    there, how = existing(admin, specs), command(admin.config["bootstrap_servers"])
+    configs = _configs(admin, there)
+    return [problem for spec in specs for problem in _differences(spec, there.get(spec.name), configs.get(spec.name, {}), how)]
 
 
-def _existing(admin: KafkaAdminClient, specs: Sequence[Spec]) -> dict[str, list[dict[str, Any]]]:
-    """The partitions of those topics that exist, by name."""
+def missing(topic: str, servers: str | Sequence[str]) -> str:
+    """What to say of a topic that is not there; `servers` as the settings or a client have them."""
+    return f"there is no topic {topic} at {_listed(servers)}: create it with {command(servers)}"
+
+
+def command(servers: str | Sequence[str]) -> str:
+    """What creates the topics of this cluster."""
+    there = _listed(servers)
+    return "`dijla broker topics`" if there == KafkaSettings().bootstrap_servers else f"`dijla broker topics --bootstrap-servers {there}`"
+
+
+def _listed(servers: str | Sequence[str]) -> str:
+    return servers if isinstance(servers, str) else ",".join(servers)
+
+
+def existing(admin: KafkaAdminClient, specs: Sequence[Spec]) -> dict[str, Shape]:
+    """Those topics that exist, by name. Raises TopicError."""
     found = {}
     for topic in admin.describe_topics([spec.name for spec in specs]):
         error = for_code(topic["error_code"])
         if error is NoError:
-            found[topic["name"]] = topic["partitions"]
+            found[topic["name"]] = Shape(len(topic["partitions"]), min(len(partition["replica_nodes"]) for partition in topic["partitions"]))
         elif error is not UnknownTopicOrPartitionError:
             raise TopicError(f"topic {topic['name']} cannot be looked at: {error.__name__}")
     return found
@@ -129,20 +143,16 @@ def _configs(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, dict[st
     return {name: {key: entry["value"] for key, entry in config.items()} for name, config in answer.get("topic", {}).items()}
 
 
-def _differences(spec: Spec, partitions: Sequence[Mapping[str, Any]] | None, config: Mapping[str, str]) -> Iterator[str]:
-    if partitions is None:
+def _differences(spec: Spec, there: Shape | None, config: Mapping[str, str], how: str) -> Iterator[str]:
+    if there is None:
         settings = ", ".join(f"{key}={value}" for key, value in spec.config.items())
-        yield (
-            f"topic {spec.name} is missing: run `dijla broker topics`, or create it with {spec.partitions} partitions, "
-            f"replication factor {spec.replication}, {settings}"
-        )
+        yield f"topic {spec.name} is missing: run {how}, or create it with {spec.partitions} partitions, replication factor {spec.replication}, {settings}"
         return
-    if len(partitions) < spec.partitions:
-        yield f"topic {spec.name} has {len(partitions)} partitions, not {spec.partitions}: add some with kafka-topics.sh, or lower topics.partitions"
-    replicas = _replication(partitions)
-    if replicas < spec.replication:
+    if there.partitions < spec.partitions:
+        yield f"topic {spec.name} has {there.partitions} partitions, not {spec.partitions}: add some with kafka-topics.sh, or lower topics.partitions"
+    if there.replication < spec.replication:
         change = "raise it with kafka-reassign-partitions.sh, or lower topics.replication"
-        yield f"topic {spec.name} has replication factor {replicas}, not {spec.replication}: {change}"
+        yield f"topic {spec.name} has replication factor {there.replication}, not {spec.replication}: {change}"
     if not config:
         yield f"topic {spec.name} does not show its settings to us: allow us DESCRIBE_CONFIGS on it"
         return

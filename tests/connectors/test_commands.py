@@ -101,6 +101,7 @@ def test_a_source_without_its_secret_stops_no_other(commands: Commands, outlets:
 
     assert ended.returncode == 3
     assert "WARNING" in ended.stderr
+    assert "source sample.a: ok\n" in ended.stderr
     assert "source sample.bot: no_secret the environment has no SAMPLE_NEVER_SET" in ended.stderr
     assert titles(commands.out) == ["Bulletin of a"]
     rows = commands.dijla("sources", "--sources", commands.file, "--out", str(commands.out), "--json").stdout.splitlines()
@@ -182,8 +183,36 @@ def test_check_shows_and_stores_nothing(commands: Commands, outlets: Outlets) ->
     assert (other.returncode, "sample.a, sample.b" in other.stderr) == (2, True)
 
     public = commands.dijla("check", f"{outlets.url}/a")
-    assert (public.returncode, "refused_address" in public.stdout) == (3, True)
+    assert (public.returncode, "refused_address" in public.stdout, "--allow-private" in public.stdout) == (3, True, True)
     assert [file.name for file in commands.folder.iterdir()] == ["sources.toml"]
+
+
+def test_check_shows_how_each_entry_will_be_read(commands: Commands, outlets: Outlets) -> None:
+    entries = (
+        "<item><guid>a1</guid><title>One [bold]two[/bold]</title><link>https://outlet.example/1</link><description>First&#9;words.</description>"
+        "<pubDate>Mon, 21 Dec 2020 18:30:00</pubDate></item>"
+        "<item><guid>a2</guid><title>Two</title><pubDate>5 minutes ago</pubDate></item><item><guid>a3</guid><title>Three</title></item>"
+    )
+    outlets.instead["a"] = Answer(200, f'<rss version="2.0"><channel><title>a</title>{entries}</channel></rss>'.encode())
+
+    shown = commands.dijla("check", f"{outlets.url}/a", "--allow-private")
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    rows = [" ".join(line.split()) for line in shown.stdout.partition("native id")[2].splitlines()[2:]]
+    assert [row for row in rows if row] == [
+        "create a3 no date Three",
+        "create a2 unreadable Two",
+        "written: 5 minutes ago",
+        "create a1 2020-12-21 18:30 One [bold]two[/bold]",
+        "zone_assumed First words.",
+        "written: Mon, 21 Dec 2020 18:30:00 https://outlet.example/1",
+    ]
+
+
+def test_check_says_what_to_do_with_what_is_no_url(commands: Commands) -> None:
+    ended = commands.dijla("check", "sample.a")
+
+    assert (ended.returncode, ended.stderr) == (2, "dijla: sample.a is no URL; if it is the id of a source, say in which file: --sources FILE.toml\n")
 
 
 def test_servers_are_told_the_contact_that_is_set(commands: Commands, outlets: Outlets) -> None:

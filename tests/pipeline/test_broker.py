@@ -71,7 +71,8 @@ def test_start_status_stop(folder: Path) -> None:
         ensure_running(folder, port=port + 1)
 
     assert dijla_broker("stop", "--dir", folder).stdout == f"stopped 127.0.0.1:{port}\n"
-    assert dijla_broker("status", "--dir", folder).exit_code == 1
+    stopped = dijla_broker("status", "--dir", folder)
+    assert (stopped.exit_code, stopped.stdout) == (1, f"Kafka is stopped: 127.0.0.1:{port} ({folder})\n")
     assert dijla_broker("stop", "--dir", folder).stdout == "no broker runs\n"
 
 
@@ -185,7 +186,10 @@ def test_topics_are_created_then_checked(broker: Cluster, monkeypatch: pytest.Mo
     assert first.stdout.splitlines()[0].split() == [f"{prefix}raw", "8", "partitions", "x", "1", "created"]
 
     monkeypatch.setenv("DIJLA_TOPICS__PARTITIONS", "9")
-    assert f"{prefix}raw 8 partitions x 1 exists" in " ".join(dijla_broker("topics", "--bootstrap-servers", broker.bootstrap).stdout.split())
+    shown = dijla_broker("topics", "--bootstrap-servers", broker.bootstrap)
+    assert shown.stdout.splitlines()[0].split() == [f"{prefix}raw", "8", "partitions", "x", "1", "exists"], "what is there, not what is wanted"
+    assert f"topic {prefix}raw has 8 partitions, not 9" in shown.stderr
+
     second = dijla_broker("topics", "--bootstrap-servers", broker.bootstrap, "--json")
     assert second.exit_code == 1
     answer = json.loads(second.stdout)

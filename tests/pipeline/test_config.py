@@ -78,6 +78,13 @@ def test_everything_wrong_is_listed_at_once_as_it_was_written(file: Path) -> Non
     }
 
 
+def test_what_a_text_may_be_made_of_is_said_in_words() -> None:
+    assert problems(environment={"DIJLA_TOPICS__PREFIX": "osint raw", "DIJLA_COLLECT__CONTACT": "a (b)"}) == [
+        "DIJLA_TOPICS__PREFIX: 'osint raw': should be of A-Z a-z 0-9 . _ - alone, at most 200 of them",
+        "DIJLA_COLLECT__CONTACT: 'a (b)': should be 3 to 200 printable ASCII characters, no space, ( ) or \\ among them",
+    ]
+
+
 def test_contradictions_name_their_section() -> None:
     environment = {"DIJLA_KAFKA__SECURITY_PROTOCOL": "SASL_SSL", "DIJLA_KAFKA__SASL_MECHANISM": "PLAIN", "DIJLA_TOPICS__MIN_INSYNC_REPLICAS": "2"}
     assert problems(environment=environment) == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -222,3 +223,12 @@ def test_messages_without_end_take_no_memory_without_end() -> None:
     repeats = logs.Repeats()
     assert all(repeats.filter(at(0, f"{number:b} again")) for number in range(3_000))
     assert len(repeats._said) == 1_000
+
+
+def test_what_beam_says_of_libraries_that_nobody_uses_is_left_out() -> None:
+    program = (
+        "import logging; from pipeline import logs; logs.set_up(); import apache_beam.io.gcp.internal.clients.bigquery; logging.warning('another of the root')"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=90, check=True).stderr
+
+    assert [json.loads(line)["message"] for line in said.splitlines()] == ["another of the root"]

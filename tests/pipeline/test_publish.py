@@ -123,14 +123,16 @@ def test_the_rate_is_kept(tmp_path: Path) -> None:
 
 def test_an_item_that_no_broker_takes_becomes_a_dead_letter(broker: Cluster, topics: Topics) -> None:
     large = an_item(1, body="x" * LARGEST, archive_file="a.jsonl", archive_position=4)
+    told: list[DeadLetter] = []
     with closing(Delivery(settings(broker))) as delivery:
-        publisher = Publisher(delivery, topics, SingleObject(), now=START)
+        publisher = Publisher(delivery, topics, SingleObject(), now=START, on_letter=told.append)
         for item in (an_item(0), large, an_item(2)):
             publisher.send(item)
         publisher.flush()
     assert publisher.refused == 1
     assert published(broker, topics) == [an_item(0), an_item(2)]
     (letter,) = letters(broker, topics)
+    assert told == [letter]
     assert (letter.stage, letter.error_class, letter.file, letter.position, letter.first_failed_at) == ("write", "Refused", "a.jsonl", 4, START)
     assert (letter.payload_truncated, letter.payload_size) == (True, len(avro.encode_single_object(large)))
     assert "sample.outlet-a, item 1: 1,04" in letter.error_message
@@ -169,6 +171,16 @@ def test_what_is_not_acknowledged_is_sent_again_in_order_then_given_up(broker: C
         failures = 3
         with pytest.raises(Undelivered):
             publisher.send(an_item(1))
+
+
+def test_what_could_not_be_read_is_named(broker: Cluster, topics: Topics, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"id": "0", "text": "words"}\n' + "broken\x1b[31m\n" * 22, encoding="utf8")
+    result = dijla_publish(broker, topics, str(tmp_path / "in.jsonl"))
+    assert (result.exit_code, f"22 dead letters to {topics.dead_letters}" in result.stdout) == (3, True)
+    lines = [line.strip() for line in result.stderr.splitlines()]
+    assert [line.partition(" (from 0): ")[0] for line in lines] == [*(f"in.jsonl, entry {number}" for number in range(1, 21)), "... and 2 more"]
+    assert all(line.partition("): ")[2] for line in lines[:-1]), "each says why"
+    assert "\x1b" not in result.stderr
 
 
 def test_topics_that_are_missing_are_said(broker: Cluster) -> None:

@@ -259,6 +259,11 @@ def dijla_redrive(broker: Cluster, topics: Topics, *arguments: str) -> Result:
     return CliRunner().invoke(command, ["--bootstrap-servers", broker.bootstrap, "--group", prefix, *arguments], env={"DIJLA_TOPICS__PREFIX": prefix})
 
 
+def test_a_stage_that_there_is_not_is_refused() -> None:
+    answer = CliRunner().invoke(command, ["--stage", "tagg", "--dry-run"])
+    assert (answer.exit_code, "'tagg' is not one of 'read', 'decode'" in answer.output) == (2, True)
+
+
 def test_the_command_shows_what_it_would_do_then_does_it(broker: Cluster, topics: Topics) -> None:
     bury(broker, topics, [letter_of(1, error_message="[bold]odd\x1b[31m words"), letter_of(2, attempts=3), letter_of(3, stage="language")])
     dry = dijla_redrive(broker, topics, "--stage", "tag", "--dry-run")

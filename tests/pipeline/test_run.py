@@ -49,6 +49,8 @@ def test_publish_run_watch_gives_what_a_replay_gives(live: Live, tmp_path: Path)
     events = [avro.from_json(Event, json.loads(line)) for line in watched.stdout.splitlines()]
     assert told(events) == expected
     assert not any(event.alert for event in events), "an archive of years ago alerts nobody"
+    assert {event.alert_reason for event in events} >= {"stale"}, "as the README says"
+    assert "replay" not in {event.alert_reason for event in events}
     assert {event.mode for event in events} == {"live"}
     assert live.stop(process) == 0
     latest = {event.event_id: event.revision for event in live.read(live.topics.events_latest, Event)}

@@ -63,10 +63,14 @@ def test_filters_of_the_command_line(broker: Cluster, topics: Topics) -> None:
 
 
 def test_the_table(broker: Cluster, topics: Topics) -> None:
-    send_events(broker, topics.events, [an_event(1), an_event(1, 1), an_event(2, headline="[red]Feed \x1b[31mtext", alert=False, alert_reason="stale")])
+    send_events(
+        broker,
+        topics.events,
+        [an_event(1), an_event(1, 1), an_event(2, headline="[red]Feed \x1b[31mtext", alert=False, alert_reason="stale", event_date="2020-12-20")],
+    )
     result = dijla_watch(broker, topics, "--from", "earliest")
     assert result.exit_code == 0
-    for words in ("rocket_mortar_attack", "Green Zone (city)", "severe", "no: stale", "[red]Feed"):
+    for words in ("2020-12-20 ", "2026-11-20 12:02", "rocket_mortar_attack", "Green Zone (city)", "severe", "no: stale", "[red]Feed"):
         assert words in result.stdout
     assert "Event 1, revision 0" not in result.stdout
     assert "\x1b[31m" not in result.stdout

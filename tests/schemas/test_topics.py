@@ -11,8 +11,8 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 
 from pipeline.broker.cluster import Cluster
-from schemas.kafka.settings import RetentionDays, TopicSettings
-from schemas.kafka.topics import Spec, TopicError, Topics, create, problems, specs
+from schemas.kafka.settings import KafkaSettings, RetentionDays, TopicSettings
+from schemas.kafka.topics import Spec, TopicError, Topics, create, missing, problems, specs
 
 DAY = 86_400_000
 
@@ -51,12 +51,13 @@ def test_the_topics_of_the_design() -> None:
     assert days == {"osint.raw": 30, "osint.reports": 30, "osint.events": 90, "osint.dead-letters": 90, "osint.dead-letters.parked": 90}
 
 
-def test_create_is_idempotent_and_what_it_creates_has_no_problems(admin: KafkaAdminClient, settings: TopicSettings) -> None:
+def test_create_is_idempotent_and_what_it_creates_has_no_problems(broker: Cluster, admin: KafkaAdminClient, settings: TopicSettings) -> None:
     wanted = specs(settings)
     missing = problems(admin, wanted)
     assert len(missing) == 8
     assert missing[0] == (
-        f"topic {settings.prefix}raw is missing: run `dijla broker topics`, or create it with 2 partitions, replication factor 1, "
+        f"topic {settings.prefix}raw is missing: run `dijla broker topics --bootstrap-servers {broker.bootstrap}`, "
+        f"or create it with 2 partitions, replication factor 1, "
         f"cleanup.policy=delete, retention.ms={30 * DAY}, message.timestamp.type=LogAppendTime, min.insync.replicas=1"
     )
     assert create(admin, wanted[:3]) == [spec.name for spec in wanted[:3]]
@@ -99,8 +100,16 @@ def test_more_than_asked_for_is_no_problem(admin: KafkaAdminClient, settings: To
 
 def test_what_the_cluster_refuses_is_said(admin: KafkaAdminClient, settings: TopicSettings) -> None:
     ambitious = settings.model_copy(update={"replication": 3})
-    with pytest.raises(TopicError, match=rf"refuses to create {settings.prefix}raw, .*{settings.prefix}schemas: .*replication factor of 3 cannot be reached"):
+    with pytest.raises(TopicError, match=rf"refuses to create {settings.prefix}raw, .*{settings.prefix}schemas: .*factor of 3 cannot be reached") as refused:
         create(admin, specs(ambitious))
+    assert str(refused.value).count("cannot be reached") == 1
+
+
+def test_a_topic_that_is_not_there_is_named_with_the_command_that_makes_it() -> None:
+    assert missing("osint.raw", KafkaSettings().bootstrap_servers).endswith("create it with `dijla broker topics`")
+    assert missing("osint.raw", ["kafka-1:9092", "kafka-2:9092"]) == (
+        "there is no topic osint.raw at kafka-1:9092,kafka-2:9092: create it with `dijla broker topics --bootstrap-servers kafka-1:9092,kafka-2:9092`"
+    )
 
 
 @pytest.mark.faults
