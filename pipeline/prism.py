@@ -23,6 +23,9 @@ from apache_beam import version
 from pipeline.broker.folders import cache_folder, locked
 from schemas.errors import DijlaError
 
+# Prism 2.77 splits any bundle that is slow, one of a stateful step too: the rest of a key's elements then runs beside its first, and one of the two
+# states is lost.
+_SPLIT_NOTHING = "--experiments=prism_disable_sdf_split"
 _log = logging.getLogger(__name__)
 _PACKAGE = f"github.com/apache/beam/sdks/v2/go/cmd/prism@v{version.__version__}"
 _RELEASE = f"https://github.com/apache/beam/releases/download/v{version.__version__}/apache_beam-v{version.__version__}-prism"
@@ -77,7 +80,7 @@ def serving(options: Sequence[str]) -> Iterator[list[str]]:
     )
     try:
         _wait(server, port)
-        yield [f"--job_endpoint=localhost:{port}", "--environment_type=LOOPBACK", *rest]
+        yield [f"--job_endpoint=localhost:{port}", "--environment_type=LOOPBACK", _SPLIT_NOTHING, *rest]
     finally:
         server.terminate()
         server.wait()

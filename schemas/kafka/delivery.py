@@ -176,10 +176,11 @@ class Delivery:
             first.future.get(max(0.0, first.due - time.monotonic()))
         except KafkaTimeoutError:
             self._give_up(f"no answer within {self._deadline:g} s", *waiting)
-        except _FOR_GOOD as error:
-            self._blame(error, *waiting)
         except KafkaError as error:
-            self._give_up(error, *waiting)
+            if isinstance(error, _FOR_GOOD) or type(error) is KafkaError:  # the bare one: another of its batch was refused
+                self._blame(error, *waiting)
+            else:
+                self._give_up(error, *waiting)
         else:
             self._sent.popleft()
             self.in_flight_bytes -= first.size

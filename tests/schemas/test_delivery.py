@@ -182,7 +182,7 @@ def test_a_culprit_in_company_is_found_and_nothing_is_doubled(settings: KafkaSet
 
 
 def test_a_compacted_topic_refuses_a_message_without_key(settings: KafkaSettings) -> None:
-    topic = new_topic(settings, cleanup_policy="compact")
+    topic = new_topic(settings, partitions=1, cleanup_policy="compact")  # so it stands in one batch with others, which fail with it
     good = messages(topic, 50)
     bad = Message(topic, None, b"no key")
     with closing(Delivery(settings)) as delivery:
