@@ -22,6 +22,7 @@ from pipeline.commands.language import language
 from pipeline.commands.options import config_options
 from pipeline.commands.publish import publish
 from pipeline.commands.redrive import redrive
+from pipeline.commands.retag import retag
 from pipeline.commands.run import run
 from pipeline.commands.sources import sources
 from pipeline.commands.watch import watch
@@ -225,7 +226,7 @@ def check() -> None:
     click.echo(f"compatible in both directions with every released version ({versions})")
 
 
-for command in (broker, collect, check_source, sources, publish, run, watch, archive, redrive, language):
+for command in (broker, collect, check_source, sources, publish, run, watch, archive, redrive, retag, language):
     main.add_command(command)
 
 
