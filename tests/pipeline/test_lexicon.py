@@ -11,6 +11,7 @@ from pipeline.folding import fold
 from pipeline.lexicon import Language, Sense, _errors, language_forms, load_concepts, load_languages, matching_view
 from pipeline.matcher import Hit, Matcher
 from pipeline.tag import load_tagger
+from tests.pipeline.coverage_page import PAGE, page_with_table
 
 FRENCH = Language("xx", "Test", ("Latn",), frozenset(), ("s", "es"), {})
 ARABIC = Language("yy", "Test", ("Arab",), frozenset({"ال", "وال", "ب"}), ("ه", "ات"), {})
@@ -97,3 +98,7 @@ def test_every_concept_has_a_meaning_and_is_used() -> None:
 
     assert all(load_concepts().values())
     assert used - {""} <= load_concepts().keys()
+
+
+def test_the_page_shows_what_each_language_can_say() -> None:
+    assert PAGE.read_text(encoding="utf8") == page_with_table(), "write it anew: python -m tests.pipeline.coverage_page"
