@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from tests.bench import chain, collector, dedupe, feeds, language, live, memory
+from tests.bench import chain, collector, dedupe, feeds, language, live, memory, tagging
 
 ALL = {
     "chain": chain.main,
@@ -15,6 +15,7 @@ ALL = {
     "collector": collector.main,
     "live": live.main,
     "language": language.main,
+    "tagging": tagging.main,
 }
 
 if __name__ == "__main__":
