@@ -29,6 +29,7 @@ def megabytes(process: psutil.Process) -> float:
 
 def test_memory_is_flat_while_items_come_and_are_forgotten(live: Live) -> None:
     live.environment |= {"DIJLA_PIPELINE__DEDUPE_TTL": "PT7S", "DIJLA_PIPELINE__INCIDENT_TTL": "PT7S"}
+    live.environment |= {"DIJLA_RUN__IN_FLIGHT": "2000"}  # on a machine that is too slow for the rate, what waits would grow up to this
     process = live.start()
     begin = datetime.now(UTC)
     sent = [replace(item, fetched_at=begin + timedelta(seconds=n / RATE)) for n, item in enumerate(items(RATE * SECONDS))]
