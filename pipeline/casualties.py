@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
+from pipeline.lexicon import words
 from pipeline.matcher import Hit
 from pipeline.reading import Sentence
 
@@ -18,9 +21,11 @@ _ONE = ("harm.killed_one", "harm.injured_one")
 _VAGUE = {"quantity.dozens": 24, "quantity.scores": 40, "quantity.hundreds": 200, "quantity.several": 2}
 _THINGS = ("weapon.", "act.", "event.", "time.years", "time.months", "time.weeks", "time.days", "time.hours", "distance.")
 _PEOPLE = ("person.any",)
+_SINGLE = ("person.one",)
+_TOLL = ("harm.toll",)
 _SPEECH = ("speech.say", "status.denied")
 _PART_OF, _OF_PEOPLE = " of ", (" of them", " of its", " of his", " of their", " of whom")
-_LEFT, _RIGHT, _PERSON = 60, 30, 25
+_LEFT, _RIGHT, _TOLL_RIGHT, _PERSON = 60, 30, 90, 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,28 @@ def casualties(sentence: Sentence, view: str) -> list[Count]:
 
 def _people(sentence: Sentence, view: str) -> list[Hit]:
     """The numbers that can count people: no years, dates, hours, distances, ages or weapons, none behind "including"."""
-    return [hit for index, hit in enumerate(sentence.hits) if _counts_people(hit, sentence.hits[:index], sentence.hits[index + 1 :], view)]
+    hits = sentence.hits
+    return [hit for index, hit in enumerate(hits) if _counts_people(hit, hits[:index], hits[index + 1 :], view) or _is_one_of_several(index, hits, view)]
+
+
+def _is_one_of_several(index: int, hits: Sequence[Hit], view: str) -> bool:
+    """Whether a person in the singular, in a language without articles, is joined to a count or to another such person: "woman and two children"."""
+    hit = hits[index]
+    if not hit.has(_SINGLE) or (index and hits[index - 1].number is not None):
+        return False
+    behind = hits[index + 1] if index + 1 < len(hits) else None
+    if behind is not None and _only_joins(view[hit.end : behind.start]) and (behind.number is not None or behind.has(_SINGLE)):
+        return True
+    before = hits[index - 1] if index else None
+    return before is not None and before.has(_PEOPLE) and _only_joins(view[before.end : hit.start]) and (before.has(_SINGLE) or _is_counted(index - 1, hits))
+
+
+def _is_counted(index: int, hits: Sequence[Hit]) -> bool:
+    return index > 0 and hits[index - 1].number is not None
+
+
+def _only_joins(between: str) -> bool:
+    return between.strip() in words("joins")
 
 
 def _counts_people(hit: Hit, before: Sequence[Hit], behind: Sequence[Hit], view: str) -> bool:
@@ -127,22 +153,38 @@ def _in_front(harm: Hit, harms: Sequence[Hit], numbers: Sequence[Hit], sentence:
 def _behind(harm: Hit, harms: Sequence[Hit], numbers: Sequence[Hit], sentence: Sentence, view: str) -> list[Hit]:
     ceiling = min([sentence.end, *(other.start for other in harms if other.start >= harm.end)])
     near = [n for n in numbers if harm.end <= n.start and n.end <= ceiling]
-    if not near or near[0].start - harm.end > _RIGHT or "," in view[harm.end : near[0].start]:
+    reach = _TOLL_RIGHT if harm.has(_TOLL) else _RIGHT
+    if not near or near[0].start - harm.end > reach or "," in view[harm.end : near[0].start]:
         return []
     follows = next((other for other in harms if other.start == ceiling), None)
-    if (
-        follows is not None
-        and not follows.has(("harm.kills", "harm.injures"))
-        and ceiling - near[-1].end <= _PERSON
-        and _joined(view[harm.end : near[0].start])
-    ):
+    if follows is not None and len(near) > 1 and _counts_on(near, follows, view):
+        near = near[:-1]
+    if follows is not None and not follows.has(("harm.kills", "harm.injures")) and ceiling - near[-1].end <= _PERSON and _opens(view[harm.end : near[0].start]):
         return []
     return _chain(near, view, sentence, from_end=False)
 
 
-def _joined(between: str) -> bool:
-    """Whether a conjunction stands between a word of harm and a number: "12 killed and 30 wounded"."""
-    return not {"and", "et", "y", "و", "und", "e", "i", "ve"}.isdisjoint(between.split()[:1])
+def _counts_on(near: Sequence[Hit], follows: Hit, view: str) -> bool:
+    """Whether the last number is that of the harm that follows: "died 12, 30 people were wounded"."""
+    between, led = view[near[-1].end : follows.start], view[near[-2].end : near[-1].start]
+    active = follows.has(("harm.kills", "harm.injures"))
+    return not active and len(between) <= _PERSON and not _joins(between) and "," in led
+
+
+def _opens(between: str) -> bool:
+    """Whether a word that joins counts stands behind a word of harm: "12 killed and 30 wounded"."""
+    return _joints()[0].match(between) is not None
+
+
+def _joins(between: str) -> bool:
+    """Whether a word that joins counts, or a comma, leads over to the second of two numbers."""
+    return "," in between or _joints()[1].search(between) is not None
+
+
+@cache
+def _joints() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    either = "|".join(sorted(map(re.escape, words("joins")), key=len, reverse=True))
+    return re.compile(rf"\s*(?:{either})(?!\w)"), re.compile(rf"(?<!\w)(?:{either})\s*$")
 
 
 def _chain(numbers: Sequence[Hit], view: str, sentence: Sentence, *, from_end: bool) -> list[Hit]:
@@ -155,12 +197,13 @@ def _chain(numbers: Sequence[Hit], view: str, sentence: Sentence, *, from_end: b
         between_hits = [hit for hit in sentence.hits if first.end <= hit.start < second.start]
         if any(hit.has(_SPEECH) for hit in between_hits):
             break
-        if len(between) > 45 or any("quantity.including" in hit.concepts for hit in between_hits):
-            if from_end:
+        including = any("quantity.including" in hit.concepts for hit in between_hits)
+        if len(between) > 45 or including:
+            if from_end and (including or sentence.clause(first) == sentence.clause(second)):
                 chain = [number]
                 continue
             break
-        if not (_joined(between.split()[-1] if between.split() else "") or "," in between) or not _counts_a_victim(second, sentence):
+        if not _joins(between) or not _counts_a_victim(second, sentence):
             break
         chain.append(number)
     return sorted(chain, key=lambda hit: hit.start)

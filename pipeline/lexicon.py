@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,7 +11,10 @@ from typing import Any
 from pipeline.datafiles import DATA, read_family, read_toml, refuse
 from pipeline.folding import fold
 
-_KEYS = {"code", "name", "scripts", "prefixes", "suffixes", "concepts", "numbers", "months", "weekdays", "examples"}
+_KEYS = {"code", "name", "scripts", "prefixes", "suffixes", "concepts", "numbers", "months", "weekdays", "words", "examples"}
+_WORDS = ("joins", "in_dates", "abbreviations")
+_GAP = " ... "
+_BETWEEN = r"(?!\w)[^.!?;:؟]{1,60}?"
 _JOINERS = str.maketrans("-_\n", "   ")
 
 
@@ -51,16 +54,24 @@ class Language:
     table: Mapping[str, Any]
 
     def form(self, written: str, sense: Sense, *, anywhere: bool = False) -> Form:
-        """A form as files write it: '+' behind a word allows a suffix of the language, '*' any further letters."""
+        """A form as files write it.
+
+        '+' behind a word allows a suffix of the language, '*' any further letters. " ... " stands for other words of the clause: the form is what
+        stands before it, where the rest follows.
+        """
         literal, tail = self._compiled(written)
         return Form(literal, tail, sense, self.code, self.prefixes, anywhere)
 
     def _compiled(self, written: str) -> tuple[str, str]:
-        literal, *rest = re.split(r"([+*])", matching_view(fold(written).text).strip())
+        first, *far = matching_view(fold(written).text).strip().split(_GAP)
+        literal, *rest = re.split(r"([+*])", first)
+        ahead = "".join(rf"(?={_BETWEEN}\b{self._pattern(re.split(r'([+*])', part))}(?!\w))" for part in far)
+        return literal, self._pattern(rest) + ahead
+
+    def _pattern(self, parts: Sequence[str]) -> str:
         endings = "|".join(sorted(map(re.escape, self.suffixes), key=lambda ending: -len(ending)))
         marks = {"+": f"(?:{endings})?", "*": r"\w*"}
-        tail = "".join(marks[part] if part in marks else re.escape(part) for part in rest)
-        return literal, tail
+        return "".join(marks[part] if part in marks else re.escape(part) for part in parts)
 
 
 def matching_view(folded: str) -> str:
@@ -103,6 +114,7 @@ def _errors(name: str, table: Mapping[str, Any]) -> Iterator[str]:
         yield from (
             f"{key}: {form!r} is {value!r}" for form, value in table.get(key, {}).items() if not isinstance(value, int) or not lowest <= value <= highest
         )
+    yield from (f"words: unknown list {key!r}; known are {', '.join(_WORDS)}" for key in sorted(table.get("words", {}).keys() - set(_WORDS)))
     forms = [form for forms in table.get("concepts", {}).values() for form in forms] + [*table.get("numbers", ()), *table.get("months", ())]
     yield from (f"empty form {form!r}" for form in forms if not re.sub(r"[+*\s]", "", fold(form).text))
 
@@ -115,3 +127,18 @@ def language_forms(language: Language) -> Iterator[Form]:
     for kind, key in (("number", "numbers"), ("month", "months"), ("weekday", "weekdays")):
         for form, value in language.table.get(key, {}).items():
             yield language.form(form, Sense(kind, value=value))
+
+
+@cache
+def words(kind: str) -> frozenset[str]:
+    """Folded short words of all languages that only mean something beside others.
+
+    joins: between two counts; in_dates: between the day, the month and the year of a date; abbreviations: a full stop behind them ends no sentence.
+    """
+    return frozenset(fold(word).text for language in load_languages().values() for word in language.table.get("words", {}).get(kind, ()))
+
+
+@cache
+def month_names() -> frozenset[str]:
+    """Folded names of the months in all languages."""
+    return frozenset(fold(name).text for language in load_languages().values() for name in language.table.get("months", {}))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.gazetteer import Entry
@@ -14,14 +15,20 @@ HERE = ("city", "belt", "near")
 _BROAD = ("city", "governorate", "country")
 """Kinds of place that say no more than the city."""
 
+_QUARTERS = ("district", "neighbourhood", "street", "square")
+_CAPITAL = ("Baghdad", "Baghdad Governorate")
+_FIRST_NAMES = re.compile(r" (?:[^\W\d]+ ){1,3}(?:al|el|ul|as|ad) ")
+
 _DATELINE_END = re.compile(r"\s?[-–—]{1,3}\s|[–—]|:\s|\)\s")
 _DATELINE_LENGTH = 90
 _CONTAINED = re.compile(
-    r"[ ,]*(?:(?:city|town|area|district|neighbou?rhood|region|quarter|province|governorate|in|of|a|de|في)[ ,]+){0,2}"
+    r"[ ,]*(?:(?:city|town|area|district|neighbou?rhood|region|quarter|province|governorate|road|street|highway|village|suburb|in|of|a|de|في)[ ,]+){0,2}"
     r"(?:(?:central|eastern|western|northern|southern)[ ,]+)?"
 )
 """What may stand between a place and the one that contains it."""
 
+_ON_THE_WAY = ("distance.km", "distance.behind", "quantity.about", "quantity.at_least")
+_DISTANCE = 45
 _COMMA = 25
 _OTHER_CLAUSE = 200
 _COUNTRY = 80
@@ -83,8 +90,13 @@ class Map:
         for sentence, hit, found in entries:
             entry = next((entry for entry in found if here or not entry.needs), found[0])
             self.named[sentence.number].append(Named(hit, entry, self._verdict(sentence, hit, entry, here)))
-        for all_named in self.named.values():
+        persons = {named.entry.name for all_named in self.named.values() for named in all_named if named.verdict == "person"}
+        capital = any(named.usable and named.entry.name in _CAPITAL for all_named in self.named.values() for named in all_named)
+        for sentence in sentences:
+            all_named = self.named[sentence.number] = [self._as_person(sentence, named, persons) for named in self.named[sentence.number]]
             self._contain(all_named)
+            if not capital:
+                self._of_others(sentence, all_named)
 
     def _contain(self, all_named: list[Named]) -> None:
         """ "Mansour, Baghdad" is in the city; "Mansour, Mosul" is none of ours: a name that others behind it contain."""
@@ -96,6 +108,19 @@ class Map:
                 all_named[index] = replace(inner, verdict="namesake")
             elif inner.entry.scope == "belt" and outer.entry.name == "Baghdad" and outer.usable:
                 all_named[index] = replace(inner, inside=True)
+
+    def _as_person(self, sentence: Sentence, named: Named, persons: Collection[str]) -> Named:
+        """A family name stays one: "Minister Khaled al-Obeidi", and then "Obeidi"; but not "in Obeidi"."""
+        again = named.usable and named.entry.name in persons and "place.inside" not in self._leading(sentence, named.hit)
+        return replace(named, verdict="person") if again else named
+
+    def _of_others(self, sentence: Sentence, all_named: list[Named]) -> None:
+        """Where a text does not name Baghdad, a quarter is of the other city that its clause names behind it: "Karama and Nour, in Mosul"."""
+        for index, inner in enumerate(all_named):
+            behind = [n for n in all_named[index + 1 :] if n.usable and sentence.clause(n.hit) == sentence.clause(inner.hit)]
+            outer = next((n for n in behind if is_broad(n.entry) and n.entry.kind != "country"), None)
+            if inner.usable and inner.entry.scope == "city" and inner.entry.kind in _QUARTERS and outer and outer.scope == "elsewhere":
+                all_named[index] = replace(inner, verdict="namesake")
 
     def bind(self, sentence: Sentence, trigger: Hit) -> Bound | None:
         """Same clause, else same sentence, else the sentences before it, the title, the lead, and at last the dateline."""
@@ -154,6 +179,8 @@ class Map:
             return "not_after"
         if any(re.match(rf"{re.escape(word)}(?!\w)", after) for word in entry.not_before):
             return "not_before"
+        if entry.kind in _QUARTERS and self._is_family(sentence, hit):
+            return "person"
         if self._is_dateline(sentence, hit):
             return "dateline"
         if is_broad(entry) and self._speaks(sentence, hit):
@@ -161,7 +188,19 @@ class Map:
         leading = self._leading(sentence, hit)
         if leading & {"place.origin", "place.outside"}:
             return "origin"
-        return "near" if leading & {"distance.direction", "distance.from"} else "place"
+        return "near" if leading & {"distance.direction", "distance.from"} or self._led_from(sentence, hit) else "place"
+
+    def _led_from(self, sentence: Sentence, hit: Hit) -> bool:
+        """Whether a distance and a direction stand behind the name: "Baghdad's 30 km north"."""
+        behind = [other for other in sentence.hits if hit.end <= other.start <= hit.end + _DISTANCE][:4]
+        steps = itertools.takewhile(lambda other: other.number is not None or other.has(_ON_THE_WAY), behind)
+        said = {concept for other in steps for concept in other.concepts}
+        return {"distance.km", "distance.behind"} <= said
+
+    def _is_family(self, sentence: Sentence, hit: Hit) -> bool:
+        """Whether the name is one of a titled person: "General Abbas al-Bayati"."""
+        before = next((other for other in reversed(sentence.hits) if other.end <= hit.start), None)
+        return before is not None and "person.prominent" in before.concepts and _FIRST_NAMES.fullmatch(self._view[before.end : hit.start]) is not None
 
     def _leading(self, sentence: Sentence, hit: Hit) -> set[str]:
         """What the words directly before a name mean, an article or "the capital" aside."""

@@ -32,6 +32,7 @@ ACTORS = {
 }  # fmt: skip
 """Actor concept -> canonical name."""
 
+_AUTHORITIES = ("actor.iraq_army", "actor.united_states", "actor.coalition")
 _NO_PROJECTILES = 12
 _AUXILIARY = 3
 _PROJECTILES = ("weapon.rocket", "weapon.mortar", "weapon.missile", "weapon.drone")
@@ -79,15 +80,19 @@ def _speaks(speaker: Hit, said: Hit) -> bool:
 
 
 def actors(sentence: Sentence) -> Iterator[tuple[str, Slot]]:
-    """("claimed" | "alleged", actor): who claims it, and who is said to have done it, where an attribution stands in the sentence."""
+    """("claimed" | "alleged", actor): who claims it, and who is said to have done it, where an attribution stands in the sentence.
+
+    Authorities rather blame than are blamed: they are alleged only where nobody else is named.
+    """
     claims, blames = sentence.having(("attribution.claimed", "status.claimed")), sentence.having(("attribution.alleged",))
-    for hit in sentence.hits:
-        for concept in sorted(hit.concepts & ACTORS.keys()):
-            slot = Slot(ACTORS[concept], hit.start, hit.end)
-            if claims:
-                yield "claimed", slot
-            elif blames:
-                yield "alleged", slot
+    if not claims and not blames:
+        return
+    named = [(concept, Slot(ACTORS[concept], hit.start, hit.end)) for hit in sentence.hits for concept in sorted(hit.concepts & ACTORS.keys())]
+    if claims:
+        yield from (("claimed", slot) for _, slot in named)
+    else:
+        others = [slot for concept, slot in named if concept not in _AUTHORITIES]
+        yield from (("alleged", slot) for slot in others or [slot for _, slot in named])
 
 
 def projectiles(scene: Sequence[Sentence]) -> list[Projectiles]:

@@ -95,7 +95,7 @@ def examine(report: Report, tagger: Tagger) -> Examination:
         return Examination(reading, sentences)
     clock, places = clock_of(report), Map(reading, sentences, tagger.places)
     times = {sentence.number: moments(sentence, reading.view, clock, month_first=report.language == "en") for sentence in sentences}
-    tellings, unfired = _tellings(sentences, tagger.rules, places, times)
+    tellings, unfired = _tellings(sentences, reading.view, tagger.rules, places, times)
     groups = grouped(telling for telling in tellings if telling.verdict.status not in DROPPED)
     dated = _dated(sentences, times)
     first_text = next((sentence.number for sentence in sentences if not sentence.title), 0)
@@ -117,7 +117,7 @@ def _languages(report: Report, tagger: Tagger) -> Collection[str]:
     return {report.language, *report.language_shares} & tagger.languages or tagger.languages
 
 
-def _tellings(sentences: Sequence[Sentence], rules: Rules, places: Map, times: dict[int, list[Moment]]) -> tuple[list[Telling], list[Unfired]]:
+def _tellings(sentences: Sequence[Sentence], view: str, rules: Rules, places: Map, times: dict[int, list[Moment]]) -> tuple[list[Telling], list[Unfired]]:
     tellings: list[Telling] = []
     unfired: list[Unfired] = []
     frame = frame_of(sentences, _LEAD)
@@ -128,7 +128,7 @@ def _tellings(sentences: Sequence[Sentence], rules: Rules, places: Map, times: d
             if missing or forbidden:
                 unfired.append(Unfired(rule, trigger, missing, forbidden))
                 continue
-            verdict = judge(sentence, trigger, support, times[sentence.number], frame, rule_status=rule.status)
+            verdict = judge(sentence, trigger, support, times[sentence.number], frame, view, rule_status=rule.status)
             tellings.append(Telling(rule, trigger, support, sentence, verdict, places.bind(sentence, trigger), tuple(times[sentence.number])))
     return tellings, unfired
 

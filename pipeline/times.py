@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pipeline.lexicon import words
 from pipeline.matcher import Hit
 from pipeline.reading import Sentence
 from schemas.records import Report
@@ -96,7 +97,7 @@ def _written_dates(sentence: Sentence, view: str, clock: Clock) -> Iterator[Mome
             continue
         day = _beside(hit, numbers, view, 1, 31)
         after = max((hit, day), key=lambda h: h.end) if day else hit
-        year = next((n for n in numbers if 0 <= n.start - after.end <= _NEAR and 1900 <= (n.number or 0) <= 2100), None)
+        year = next((n for n in numbers if _led_over(view[after.end : n.start]) and n.start >= after.end and 1900 <= (n.number or 0) <= 2100), None)
         start, end = min(h.start for h in (hit, day, year) if h), max(h.end for h in (hit, day, year) if h)
         moment = _calendar(start, end, year.number if year else None, hit.month, day.number if day else None, clock)
         if moment and (day or year or _introduced(hit, sentence, view)):
@@ -112,14 +113,23 @@ def _beside(month: Hit, numbers: Sequence[Hit], view: str, low: int, high: int) 
         if number is month:
             continue
         gap = view[number.end : month.start] if number.end <= month.start else view[month.end : number.start]
-        if low <= (number.number or 0) <= high and len(gap) <= _NEAR + 1 and gap.strip(" .") in ("", "th", "st", "nd", "rd", "er", "of"):
+        if low <= (number.number or 0) <= high and _led_over(gap):
             return number
     return None
 
 
+def _led_over(gap: str) -> bool:
+    """Whether only a space, a stop or a word of dates stands between the parts of a date."""
+    return len(gap) <= _NEAR + 2 and ((word := gap.strip(" .,")) == "" or word in words("in_dates"))
+
+
 def _introduced(month: Hit, sentence: Sentence, view: str) -> bool:
-    """Whether a bare month's name is one: behind a word that introduces months, or a word that is nothing else."""
-    return any(hit.has(("time.in_month", "time.early_in", "time.since")) and 0 <= month.start - hit.end <= 1 for hit in sentence.hits)
+    """Whether a bare month's name is one: behind a word that introduces months, or before the word month."""
+    return any(
+        (hit.has(("time.in_month", "time.early_in", "time.since")) and 0 <= month.start - hit.end <= 1)
+        or ("time.months" in hit.concepts and 0 <= hit.start - month.end <= 1)
+        for hit in sentence.hits
+    )
 
 
 def _calendar(start: int, end: int, year: int | None, month: int, day: int | None, clock: Clock) -> Moment | None:

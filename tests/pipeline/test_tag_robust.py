@@ -33,6 +33,12 @@ BASE = Report(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """The tagger is compiled before an example is timed."""
+    load_tagger()
+
+
 @given(TEXT, st.none() | TEXT, st.sampled_from(["en", "fr", "ar", "ckb", "und", "xx"]))
 def test_evidence_is_the_text_at_its_offsets(text: str, title: str | None, language: str) -> None:
     report = replace(BASE, text=text, title=title, language=language)
