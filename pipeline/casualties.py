@@ -23,8 +23,13 @@ _THINGS = ("weapon.", "act.", "event.", "time.years", "time.months", "time.weeks
 _PEOPLE = ("person.any",)
 _SINGLE = ("person.one",)
 _TOLL = ("harm.toll",)
+_ASIDE = ("quantity.including", "harm.attacker_too")
+_TOTAL = ("quantity.total",)
 _SPEECH = ("speech.say", "status.denied")
 _PART_OF, _OF_PEOPLE = " of ", (" of them", " of its", " of his", " of their", " of whom")
+_DOES = ("act.open_fire", "harm.kills", "act.assassinate")
+_ARTICLE = re.compile(r" (?:(?:the|a|an|his|her|le|la|el|al|a la) )?")
+_NAME = re.compile(r"(?: [^\W\d]+){1,5}, ")
 _LEFT, _RIGHT, _TOLL_RIGHT, _PERSON = 60, 30, 90, 25
 
 
@@ -38,6 +43,8 @@ class Count:
     start: int
     end: int
     attackers: bool = False
+    total: bool = False
+    """Whether it is said to sum up."""
 
 
 def casualties(sentence: Sentence, view: str) -> list[Count]:
@@ -52,9 +59,21 @@ def casualties(sentence: Sentence, view: str) -> list[Count]:
         if found:
             numbers = [number for number in numbers if number not in found]
             counts += [_count(kind, found, harm, sentence, view) for kind, concepts in _KINDS.items() if harm.has(concepts)]
-        elif harm.has(_ONE):
+        elif harm.has(_ONE) or _kills_one(harm, harms, sentence, view):
             counts += [Count(kind, 1, 1, harm.start, harm.end) for kind, concepts in _KINDS.items() if harm.has(concepts)]
     return sorted(counts, key=lambda count: count.start)
+
+
+def _kills_one(harm: Hit, harms: Sequence[Hit], sentence: Sentence, view: str) -> bool:
+    """Whether one person is named behind an act of killing: "shot dead the brother of", "killed Ali Hasan, a lawyer"."""
+    if not harm.has(_DOES):
+        return False
+    behind = [hit for hit in sentence.hits if harm.end <= hit.start]
+    nearest = behind[0] if behind else None
+    if nearest is not None and nearest.has(_SINGLE):
+        return _ARTICLE.fullmatch(view[harm.end : nearest.start]) is not None
+    named = nearest is not None and "quantity.one" in nearest.concepts and _NAME.fullmatch(view[harm.end : nearest.start]) is not None
+    return named and any(hit.has(_PEOPLE) and hit.start - behind[0].end <= 1 for hit in behind[1:2])
 
 
 def _people(sentence: Sentence, view: str) -> list[Hit]:
@@ -94,7 +113,7 @@ def _counts_people(hit: Hit, before: Sequence[Hit], behind: Sequence[Hit], view:
     previous = before[-1] if before and hit.start - before[-1].end <= 2 else None
     if following is not None and (following.month or following.number is not None or _is_thing(following)):
         return False
-    if previous is not None and (previous.month or "quantity.including" in previous.concepts):
+    if previous is not None and (previous.month or previous.has(_ASIDE)):
         return False
     if view.startswith(_PART_OF, hit.end) and not view.startswith(_OF_PEOPLE, hit.end):
         return hit.number > 1
@@ -197,7 +216,7 @@ def _chain(numbers: Sequence[Hit], view: str, sentence: Sentence, *, from_end: b
         between_hits = [hit for hit in sentence.hits if first.end <= hit.start < second.start]
         if any(hit.has(_SPEECH) for hit in between_hits):
             break
-        including = any("quantity.including" in hit.concepts for hit in between_hits)
+        including = any(hit.has(_ASIDE) for hit in between_hits)
         if len(between) > 45 or including:
             if from_end and (including or sentence.clause(first) == sentence.clause(second)):
                 chain = [number]
@@ -221,9 +240,10 @@ def _count(kind: str, numbers: Sequence[Hit], harm: Hit, sentence: Sentence, vie
     qualifier = next((h for h in sentence.hits if 0 <= first.start - h.end <= 2 and h.has(("quantity.at_least", "quantity.at_most"))), None)
     if qualifier is not None and "quantity.at_least" in qualifier.concepts:
         open_ = True
+    total = any(h.has(_TOTAL) and 0 <= first.start - h.end <= 2 for h in sentence.hits)
     start, end = min(first.start, harm.start, qualifier.start if qualifier else first.start), max(last.end, harm.end)
     attackers = any("harm.attacker" in h.concepts and 0 <= h.start - last.end <= _PERSON for h in sentence.hits)
-    return Count(kind, low, None if open_ else low, start, end, attackers)
+    return Count(kind, low, None if open_ else low, start, end, attackers, total)
 
 
 def _value(number: Hit) -> int:

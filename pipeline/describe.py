@@ -14,7 +14,7 @@ from pipeline.locate import Bound, is_broad
 from pipeline.reading import Reading, Sentence
 from pipeline.rules import in_precedence
 from pipeline.severity import severity
-from pipeline.slots import actors, damage, projectiles, targets, weapons
+from pipeline.slots import actors, damage, goes_with, projectiles, targets, weapons
 from pipeline.status import CURRENT, STALE_DAYS
 from pipeline.tellings import Group
 from pipeline.times import Clock, Moment
@@ -131,7 +131,7 @@ def _record(bound: Bound | None) -> Place | None:
 
 
 def _toll(event_type: str, scene: Sequence[Sentence], reading: Reading, notes: Notes) -> dict[str, int | None]:
-    """Killed and injured: of the first sentence that counts them, victims before attackers."""
+    """Killed and injured: of the first sentence that counts them, or of a later one that sums up more; victims before attackers."""
     values: dict[str, int | None] = {}
     for kind in ("killed", "injured"):
         count = _first_count(kind, event_type, scene, reading)
@@ -142,12 +142,15 @@ def _toll(event_type: str, scene: Sequence[Sentence], reading: Reading, notes: N
 
 
 def _first_count(kind: str, event_type: str, scene: Sequence[Sentence], reading: Reading) -> Count | None:
+    best: Count | None = None
     for sentence in scene:
         counts = [count for count in casualties(sentence, reading.view) if count.kind == kind]
         victims = counts if event_type in _ATTACKERS_COUNT else [count for count in counts if not count.attackers]
-        if victims or counts:
-            return max(victims or counts, key=lambda count: count.low)
-    return None
+        if stated := victims or counts:
+            most = max(stated, key=lambda count: count.low)
+            if best is None or (most.total and most.low > best.low):
+                best = most
+    return best
 
 
 def _projectiles(event_type: str, scene: Sequence[Sentence], notes: Notes) -> dict[str, int | None]:
@@ -182,8 +185,9 @@ def _when(group: Group, dated: Moment | None, clock: Clock, notes: Notes) -> dic
 def _weapon(event_type: str, group: Group, scene: Sequence[Sentence], notes: Notes) -> str:
     """The rule's own weapon, sharpened by the most telling one that the event's sentences name."""
     primary = [telling for telling in group.tellings if telling.rule.type == event_type]
+    own = {telling.rule.weapon for telling in primary if telling.rule.weapon}
     for sentence in _unique(telling.sentence for telling in primary):
-        if slot := next(weapons(sentence), None):
+        if slot := next((slot for slot in weapons(sentence) if goes_with(slot.value, own)), None):
             notes.note("slot.weapon", slot)
             return slot.value
     for telling in primary:

@@ -21,6 +21,7 @@ _FIRST_NAMES = re.compile(r" (?:[^\W\d]+ ){1,3}(?:al|el|ul|as|ad) ")
 
 _DATELINE_END = re.compile(r"\s?[-–—]{1,3}\s|[–—]|:\s|\)\s")
 _DATELINE_LENGTH = 90
+_DATELINE_ALONE = 30
 _CONTAINED = re.compile(
     r"[ ,]*(?:(?:city|town|area|district|neighbou?rhood|region|quarter|province|governorate|road|street|highway|village|suburb|in|of|a|de|في)[ ,]+){0,2}"
     r"(?:(?:central|eastern|western|northern|southern)[ ,]+)?"
@@ -222,6 +223,8 @@ class Map:
         first = next(other for other in sentence.hits if other.places)
         if sentence.title or re.search(r"[^\W\d]", self._folded[sentence.start : first.start]):
             return False
+        if not self._view[hit.end : sentence.end].strip(" .") and sentence.end - sentence.start <= _DATELINE_ALONE:
+            return not any(other.title == sentence.title for other in self._sentences[: sentence.number]) and len(self._sentences) > sentence.number + 1
         end = next((m for m in _DATELINE_END.finditer(self._folded, hit.end, min(sentence.end, sentence.start + _DATELINE_LENGTH))), None)
         if end is None or (end[0].startswith(")") and "(" not in self._folded[hit.end : end.start()]):
             return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.matcher import Hit
@@ -17,6 +17,11 @@ WEAPONS = {
     "weapon.artillery": "mortar", "weapon.aircraft": "missile",
 }  # fmt: skip
 """Weapon concept -> word of the taxonomy, the most telling first."""
+
+_CLASSES = (
+    {"rocket", "mortar", "missile", "drone", "ied_roadside", "sticky_ied", "car_bomb", "suicide_vest", "grenade", "explosive"},
+    {"firearm", "silenced_firearm", "knife"},
+)
 
 ACTORS = {
     "actor.outlaw_group": "outlaw group", "actor.islamic_state": "Islamic State", "actor.al_qaeda": "al-Qaeda in Iraq",
@@ -63,6 +68,12 @@ def weapons(sentence: Sentence) -> Iterator[Slot]:
     """Weapons that a sentence names, the most telling first."""
     for concept, name in WEAPONS.items():
         yield from (Slot(name, hit.start, hit.end) for hit in sentence.having((concept,)))
+
+
+def goes_with(weapon: str, own: Collection[str]) -> bool:
+    """Whether a weapon can be that of rules whose own weapons these are: gunfire is none where a bomb went off."""
+    classes = [kind for kind in _CLASSES if weapon in kind]
+    return not classes or not any(known in kind for known in own for kind in _CLASSES) or any(known in kind for known in own for kind in classes)
 
 
 def targets(sentence: Sentence) -> Iterator[Slot]:

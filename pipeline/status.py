@@ -123,6 +123,8 @@ def _old(times: Sequence[Moment], trigger: Hit, view: str, *, lead: bool) -> Mom
     if not times:
         return None
     nearest = min(times, key=lambda moment: _distance(moment, trigger, view))
+    if nearest.precision == "month" and nearest.days_ago >= 0:
+        return nearest
     recent = lead and nearest.day is not None
     return nearest if nearest.days_ago > (_RECENT_DAYS if recent else STALE_DAYS) else None
 
