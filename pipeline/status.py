@@ -25,6 +25,7 @@ _HEADLINE_TOPICS = ("topic.sport", "topic.space", "topic.film", "topic.game")
 """Topics of a headline that make what is told below it none of ours, unless people are killed or hurt."""
 
 _TOLL = ("harm.killed", "harm.kills", "harm.injured", "harm.injures", "harm.killed_one", "harm.injured_one")
+_ONE = ("harm.killed_one", "harm.injured_one", "quantity.dozens", "quantity.scores", "quantity.several")
 _NO_ACCIDENT = (
     "weapon.car_bomb",
     "weapon.suicide_vest",
@@ -89,9 +90,11 @@ def judge(sentence: Sentence, trigger: Hit, support: Sequence[Hit], times: Seque
     guards = sentence.having
     clause = [hit for hit in sentence.hits if sentence.clause(hit) == sentence.clause(trigger)]
     told = max((trigger, *support), key=lambda hit: hit.start)
-    if (topic := _first([*guards(_TOPICS), *frame.topics])) and not guards(_TOLL):
+    if (topic := _first(guards(_TOPICS))) and not guards(_TOLL):
         return Verdict("topic", topic)
-    if (accident := _first(guards(("status.accident",)))) and not guards(_NO_ACCIDENT):
+    if frame.topics and not (guards(_TOLL) and any(hit.number or hit.has(_ONE) for hit in sentence.hits)):
+        return Verdict("topic", frame.topics[0])
+    if (accident := _first(guards(("status.accident", "topic.traffic")))) and not guards(_NO_ACCIDENT):
         return Verdict("accident", accident)
     if negation := _first([*_before(clause, "status.negated", trigger, _NEGATION_REACH), *_not_done(clause, support), *_behind(clause, "negated", trigger)]):
         return Verdict("negated", negation)
