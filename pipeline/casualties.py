@@ -17,8 +17,11 @@ _KINDS = {
 }
 _HARM = frozenset(concept for concepts in _KINDS.values() for concept in concepts)
 _NONE = {"killed": ("harm.no_casualties", "harm.no_killed"), "injured": ("harm.no_casualties", "harm.no_injured")}
+_SPOKEN_OF = _HARM.union(*_NONE.values())
 _ONE = ("harm.killed_one", "harm.injured_one")
 _VAGUE = {"quantity.dozens": 24, "quantity.scores": 40, "quantity.hundreds": 200, "quantity.several": 2}
+_COUNTING = frozenset(("quantity.one", "person.one", *_VAGUE))
+_NEAR = 5
 _THINGS = ("weapon.", "act.", "event.", "time.years", "time.months", "time.weeks", "time.days", "time.hours", "distance.")
 _PEOPLE = ("person.any",)
 _SINGLE = ("person.one",)
@@ -47,11 +50,27 @@ class Count:
     """Whether it is said to sum up."""
 
 
+class Tolls:
+    """The counts of each sentence of a text, worked out once."""
+
+    def __init__(self, view: str) -> None:
+        self._view = view
+        self._counts: dict[int, list[Count]] = {}
+
+    def of(self, sentence: Sentence) -> list[Count]:
+        """As `casualties`."""
+        if (counts := self._counts.get(sentence.number)) is None:
+            counts = self._counts[sentence.number] = casualties(sentence, self._view)
+        return counts
+
+
 def casualties(sentence: Sentence, view: str) -> list[Count]:
     """Every count of killed and injured that a sentence states, in order."""
+    if sentence.concepts.isdisjoint(_SPOKEN_OF):
+        return []
     counts: list[Count] = []
     harms = sentence.having(_HARM)
-    numbers = [number for number in _people(sentence, view) if number not in harms]
+    numbers = [number for number in _people(sentence, view) if not number.has(_HARM)] if harms else []
     for kind, concepts in _NONE.items():
         counts += [Count(kind, 0, 0, hit.start, hit.end) for hit in sentence.having(concepts)]
     for harm in harms:
@@ -79,7 +98,12 @@ def _kills_one(harm: Hit, harms: Sequence[Hit], sentence: Sentence, view: str) -
 def _people(sentence: Sentence, view: str) -> list[Hit]:
     """The numbers that can count people: no years, dates, hours, distances, ages or weapons, none behind "including"."""
     hits = sentence.hits
-    return [hit for index, hit in enumerate(hits) if _counts_people(hit, hits[:index], hits[index + 1 :], view) or _is_one_of_several(index, hits, view)]
+    return [hit for index, hit in enumerate(hits) if (hit.number is not None or hit.has(_COUNTING)) and _counts(index, hits, view)]
+
+
+def _counts(index: int, hits: Sequence[Hit], view: str) -> bool:
+    near = hits[index + 1 : index + 1 + _NEAR]
+    return _counts_people(hits[index], hits[max(0, index - 1) : index], near, view) or _is_one_of_several(index, hits, view)
 
 
 def _is_one_of_several(index: int, hits: Sequence[Hit], view: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from pipeline.casualties import Count, casualties
+from pipeline.casualties import Count, Tolls
 from pipeline.gazetteer import Entry
 from pipeline.locate import Bound, is_broad
 from pipeline.reading import Reading, Sentence
@@ -44,14 +44,14 @@ class Notes:
                     self._counts[rule] += 1
 
 
-def describe(group: Group, scene: Sequence[Sentence], reading: Reading, clock: Clock, dated: Moment | None) -> TaggedEvent:
+def describe(group: Group, scene: Sequence[Sentence], reading: Reading, tolls: Tolls, clock: Clock, dated: Moment | None) -> TaggedEvent:
     """The event of a group. `scene`: the sentences that speak of it; `dated`: the report's own day for it where the group states none."""
     notes = Notes(reading)
     types = in_precedence(group.types)
     for telling in group.tellings:
         notes.note(telling.rule.id, telling.trigger, *telling.support)
     bound = _place(group, notes)
-    values = _toll(types[0], scene, reading, notes) | _projectiles(types[0], scene, notes) | _actors(scene, notes) | _when(group, dated, clock, notes)
+    values = _toll(types[0], scene, tolls, notes) | _projectiles(types[0], scene, notes) | _actors(scene, notes) | _when(group, dated, clock, notes)
     killed, injured = (values[f"{kind}_max"] or values[f"{kind}_min"] for kind in ("killed", "injured"))
     status, target = _status(group, killed, notes), _target(group, bound, scene, notes)
     return TaggedEvent(
@@ -130,21 +130,21 @@ def _record(bound: Bound | None) -> Place | None:
     return place
 
 
-def _toll(event_type: str, scene: Sequence[Sentence], reading: Reading, notes: Notes) -> dict[str, int | None]:
+def _toll(event_type: str, scene: Sequence[Sentence], tolls: Tolls, notes: Notes) -> dict[str, int | None]:
     """Killed and injured: of the first sentence that counts them, or of a later one that sums up more; victims before attackers."""
     values: dict[str, int | None] = {}
     for kind in ("killed", "injured"):
-        count = _first_count(kind, event_type, scene, reading)
+        count = _first_count(kind, event_type, scene, tolls)
         values[f"{kind}_min"], values[f"{kind}_max"] = (count.low, count.high) if count else (None, None)
         if count:
             notes.note(f"slot.{kind}", count)
     return values
 
 
-def _first_count(kind: str, event_type: str, scene: Sequence[Sentence], reading: Reading) -> Count | None:
+def _first_count(kind: str, event_type: str, scene: Sequence[Sentence], tolls: Tolls) -> Count | None:
     best: Count | None = None
     for sentence in scene:
-        counts = [count for count in casualties(sentence, reading.view) if count.kind == kind]
+        counts = [count for count in tolls.of(sentence) if count.kind == kind]
         victims = counts if event_type in _ATTACKERS_COUNT else [count for count in counts if not count.attackers]
         if stated := victims or counts:
             most = max(stated, key=lambda count: count.low)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 
 from pipeline.clauses import clause_of, clause_starts, sentences
 from pipeline.folding import Folded, fold
@@ -18,6 +20,9 @@ MAX_CHARACTERS = 100_000
 """What stands behind is not read."""
 
 _GAP = "\n\n"
+_NONE: frozenset[str] = frozenset()
+_place = attrgetter("start", "end")
+_RUN = re.compile(r"\d+")
 _DIGITS = re.compile(
     r"(?:(?<![\w.,:/$€£#])|(?<=\b[وفبل]))(?:\d{1,3}(?:,\d{3})+(?![\w,]|[.:/]\d)|\d{1,7}(?![\w%]|[.,:/]\d))"
     r"|(?<![\w.,:/])\d{1,2}(?=(?:er|st|nd|rd|th)\b)"
@@ -40,7 +45,7 @@ class Sentence:
 
     def clause(self, hit: Hit) -> int:
         """The number of the clause that holds the hit."""
-        return clause_of(self.clauses, hit.start)
+        return hit.clause
 
     def having(self, concepts: Collection[str]) -> list[Hit]:
         """Its hits that mean any of these."""
@@ -71,22 +76,32 @@ class Reading:
         spans = [(quote, quote.start + self._shift, quote.end + self._shift) for quote in self.report.quotes]
         return [(quote, at(start), at(start + len(quote.text)), at(end)) for quote, start, end in spans]
 
-    def sentences(self, matcher: Matcher, languages: Collection[str]) -> list[Sentence]:
-        """The sentences with their hits; signatures of embedded posts are no words of the text and hold none."""
-        hits = self._with_digits(matcher.find(self.view, languages))
+    def hits(self, matcher: Matcher, languages: Collection[str]) -> list[Hit]:
+        """What the words of the text mean, in order, numbers in digits aside."""
+        return matcher.find(self.view, languages)
+
+    def sentences(self, words: list[Hit]) -> list[Sentence]:
+        """The sentences with these hits and the numbers in digits; signatures of embedded posts are no words of the text and hold none."""
+        hits = self._with_digits(words)
         signatures = [(words, end) for _, _, words, end in self.quotes]
-        hits = [hit for hit in hits if not any(start <= hit.start < end for start, end in signatures)]
+        if signatures:
+            hits = [hit for hit in hits if not any(start <= hit.start < end for start, end in signatures)]
         cuts = [position for _, start, words, end in self.quotes for position in (start, words, end)]
         return list(self._divided(sentences(self.folded.text, cuts), hits))
 
     def _with_digits(self, hits: list[Hit]) -> list[Hit]:
-        taken = {position for hit in hits for position in range(hit.start, hit.end)}
-        digits = [
-            Hit(match.start(), match.end(), frozenset(), (), int(re.sub(r"\D", "", match[0])), None, None)
-            for match in _DIGITS.finditer(self.view)
-            if match.start() not in taken
-        ]
-        return joined(sorted(hits + digits, key=lambda hit: (hit.start, hit.end)), self.view)
+        starts = [hit.start for hit in hits]
+        digits, end = [], 0
+        for run in _RUN.finditer(self.view):
+            start = run.start()
+            match = _DIGITS.match(self.view, start) if start >= end else None
+            if match is None:
+                continue
+            end = match.end()
+            before = bisect_right(starts, start) - 1
+            if before < 0 or hits[before].end <= start:
+                digits.append(Hit(start, end, _NONE, (), int(match[0].replace(",", "")), None, None))
+        return joined(sorted(hits + digits, key=_place) if digits else hits, self.view)
 
     def _divided(self, spans: Iterable[tuple[int, int]], hits: list[Hit]) -> Iterable[Sentence]:
         text, position = self.folded.text, 0
@@ -96,7 +111,11 @@ class Reading:
                 position += 1
             mine = hits[first:position]
             quote = next((q for q, at, words, _ in self.quotes if at <= start < words), None)
-            said = frozenset(concept for hit in mine for concept in hit.concepts)
-            breaks = [hit.start for hit in mine if "clause.break" in hit.concepts]
+            said = _NONE.union(*[hit.concepts for hit in mine])
+            breaks = [hit.start for hit in mine if "clause.break" in hit.concepts] if "clause.break" in said else ()
+            clauses = clause_starts(text, start, end, breaks)
+            if len(clauses) > 1:
+                for hit in mine:
+                    hit.clause = clause_of(clauses, hit.start)
             title = bool(self._shift) and self.folded.origin(start, start)[0] < self._shift - len(_GAP)
-            yield Sentence(number, start, end, title, quote, mine, clause_starts(text, start, end, breaks), said)
+            yield Sentence(number, start, end, title, quote, mine, clauses, said)

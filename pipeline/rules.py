@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from pipeline.datafiles import read_family, refuse
@@ -35,12 +35,17 @@ class Rule:
     status: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """Every rule by the concepts that trigger it."""
 
     all: tuple[Rule, ...]
     by_trigger: Mapping[str, tuple[Rule, ...]] = field(repr=False)
+
+    @cached_property
+    def triggers(self) -> frozenset[str]:
+        """Every concept that triggers a rule."""
+        return frozenset(self.by_trigger)
 
 
 CLASSES = (

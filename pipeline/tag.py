@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -10,13 +10,14 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
+from pipeline.casualties import Tolls
 from pipeline.datafiles import content_hash
 from pipeline.dead_letter import Guard
 from pipeline.describe import describe, judged
 from pipeline.gazetteer import Entry, load_places, place_forms
 from pipeline.lexicon import language_forms, load_languages
 from pipeline.locate import Map, Named, names_iraq
-from pipeline.matcher import Hit, Matcher
+from pipeline.matcher import Gate, Hit, Matcher
 from pipeline.metrics import examined
 from pipeline.reading import Reading, Sentence
 from pipeline.rules import TYPES, Rule, Rules, load_rules
@@ -35,7 +36,7 @@ class Tagger:
     """Everything the tagger knows, compiled. `version` is the content hash of its data files."""
 
     matcher: Matcher
-    gate: Matcher
+    gate: Gate
     places: tuple[Entry, ...]
     rules: Rules
     languages: frozenset[str]
@@ -55,7 +56,7 @@ def load_tagger() -> Tagger:
     forms = [form for language in languages.values() for form in language_forms(language)]
     here = {index for index, place in enumerate(places) if names_iraq(place)}
     gate = [form for form in names if form.sense.kind == "place" and form.sense.value in here]
-    return Tagger(Matcher([*names, *forms]), Matcher(gate), places, load_rules(), frozenset(languages), content_hash())
+    return Tagger(Matcher([*names, *forms]), Gate(gate), places, load_rules(), frozenset(languages), content_hash())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +83,40 @@ class Examination:
 
 def tag(report: Report, tagger: Tagger) -> tuple[TaggedEvent, ...]:
     """The events that a report tells of, primary first. Pure; never raises, whatever the text."""
-    return examine(report, tagger).events
+    reading = Reading(report)
+    words = _words(reading, tagger)
+    return _examined(reading, words, tagger).events if _has_trigger(words, tagger.rules) else ()
 
 
 def examine(report: Report, tagger: Tagger) -> Examination:
     """The events, with everything that led to them. A text that names nothing of Iraq costs one look."""
     reading = Reading(report)
-    if not tagger.gate.any_in(reading.view):
+    words = _words(reading, tagger)
+    if not words:
         return Examination(reading)
-    sentences = reading.sentences(tagger.matcher, _languages(report, tagger))
-    if not any(tagger.rules.by_trigger.keys() & hit.concepts for sentence in sentences for hit in sentence.hits):
-        return Examination(reading, sentences)
+    return _examined(reading, words, tagger) if _has_trigger(words, tagger.rules) else Examination(reading, reading.sentences(words))
+
+
+def _words(reading: Reading, tagger: Tagger) -> list[Hit]:
+    """What the words of a text mean; none where it names nothing of Iraq."""
+    return reading.hits(tagger.matcher, _languages(reading.report, tagger)) if tagger.gate.any_in(reading.view) else []
+
+
+def _has_trigger(words: Iterable[Hit], rules: Rules) -> bool:
+    return any(not rules.triggers.isdisjoint(hit.concepts) for hit in words)
+
+
+def _examined(reading: Reading, words: list[Hit], tagger: Tagger) -> Examination:
+    report, sentences = reading.report, reading.sentences(words)
     clock, places = clock_of(report), Map(reading, sentences, tagger.places)
     times = {sentence.number: moments(sentence, reading.view, clock, month_first=report.language == "en") for sentence in sentences}
     tellings, unfired = _tellings(sentences, reading.view, tagger.rules, places, times)
     groups = grouped(telling for telling in tellings if telling.verdict.status not in DROPPED)
-    dated = _dated(sentences, times)
+    dated, tolls = _dated(sentences, times), Tolls(reading.view)
     first_text = next((sentence.number for sentence in sentences if not sentence.title), 0)
     events = (
         judged(
-            describe(group, _scene(group, groups, sentences, places), reading, clock, dated),
+            describe(group, _scene(group, groups, sentences, places), reading, tolls, clock, dated),
             clock,
             up_front=_up_front(group, first_text + _LEAD),
         )
@@ -137,7 +152,9 @@ def _triggered(sentence: Sentence, rules: Rules) -> Iterator[tuple[Rule, Hit]]:
     """Each rule with the hits of the sentence that trigger it, one a clause."""
     seen = set()
     for hit in sentence.hits:
-        for concept in sorted(hit.concepts & rules.by_trigger.keys()):
+        if rules.triggers.isdisjoint(hit.concepts):
+            continue
+        for concept in sorted(hit.concepts & rules.triggers):
             for rule in rules.by_trigger[concept]:
                 key = rule.id, sentence.clause(hit)
                 if key not in seen:

@@ -149,6 +149,8 @@ def _calendar(start: int, end: int, year: int | None, month: int, day: int | Non
 
 
 def _numeric_dates(sentence: Sentence, view: str, month_first: bool) -> Iterator[Moment]:
+    if view.find("/", sentence.start, sentence.end) < 0 and not any(hit.number and hit.number >= 1000 for hit in sentence.hits):
+        return
     for match in _NUMERIC.finditer(view, sentence.start, sentence.end):
         first, second, short, *iso = match.groups()
         if short:
