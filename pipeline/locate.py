@@ -28,8 +28,12 @@ _CONTAINED = re.compile(
 )
 """What may stand between a place and the one that contains it."""
 
+_OWNED = re.compile(r"'s (?:\w+ )?(?:al )?|(?: \w+)? (?:suburb|district|neighbou?rhood|quarter|area) of (?:al )?")
+"""What may stand between a city and a place of its own: "Baghdad's northern X district", "the Baghdad suburb of X"."""
+
 _ON_THE_WAY = ("distance.km", "distance.behind", "quantity.about", "quantity.at_least")
 _DISTANCE = 45
+_NOT_LISTED = re.compile(r"[^,;]{0,12}")
 _COMMA = 25
 _OTHER_CLAUSE = 200
 _COUNTRY = 80
@@ -71,7 +75,7 @@ class Bound:
 
 def is_broad(entry: Entry) -> bool:
     """Whether a name says no more than which city, governorate or country."""
-    return entry.kind in _BROAD
+    return entry.kind in _BROAD and entry.scope != "belt"
 
 
 def names_iraq(entry: Entry) -> bool:
@@ -97,7 +101,7 @@ class Map:
             all_named = self.named[sentence.number] = [self._as_person(sentence, named, persons) for named in self.named[sentence.number]]
             self._contain(all_named)
             if not capital:
-                self._of_others(sentence, all_named)
+                self._of_others(all_named)
 
     def _contain(self, all_named: list[Named]) -> None:
         """ "Mansour, Baghdad" is in the city; "Mansour, Mosul" is none of ours: a name that others behind it contain."""
@@ -109,17 +113,21 @@ class Map:
                 all_named[index] = replace(inner, verdict="namesake")
             elif inner.entry.scope == "belt" and outer.entry.name == "Baghdad" and outer.usable:
                 all_named[index] = replace(inner, inside=True)
+        for index in range(1, len(all_named)):
+            outer, inner = all_named[index - 1], all_named[index]
+            if outer.entry.name == "Baghdad" and inner.entry.scope == "belt" and _OWNED.fullmatch(self._view[outer.hit.end : inner.hit.start]):
+                all_named[index] = replace(inner, inside=True)
 
     def _as_person(self, sentence: Sentence, named: Named, persons: Collection[str]) -> Named:
         """A family name stays one: "Minister Khaled al-Obeidi", and then "Obeidi"; but not "in Obeidi"."""
         again = named.usable and named.entry.name in persons and "place.inside" not in self._leading(sentence, named.hit)
         return replace(named, verdict="person") if again else named
 
-    def _of_others(self, sentence: Sentence, all_named: list[Named]) -> None:
-        """Where a text does not name Baghdad, a quarter is of the other city that its clause names behind it: "Karama and Nour, in Mosul"."""
+    def _of_others(self, all_named: list[Named]) -> None:
+        """Where a text does not name Baghdad, a quarter is of the other city that its sentence names behind it: "Karama and Nour, in Mosul"."""
         for index, inner in enumerate(all_named):
-            behind = [n for n in all_named[index + 1 :] if n.usable and sentence.clause(n.hit) == sentence.clause(inner.hit)]
-            outer = next((n for n in behind if is_broad(n.entry) and n.entry.kind != "country"), None)
+            behind = (n for n in all_named[index + 1 :] if n.usable and is_broad(n.entry) and n.entry.kind != "country")
+            outer = next(behind, None)
             if inner.usable and inner.entry.scope == "city" and inner.entry.kind in _QUARTERS and outer and outer.scope == "elsewhere":
                 all_named[index] = replace(inner, verdict="namesake")
 
@@ -168,9 +176,14 @@ class Map:
         """Where only the city is named, or a country, a more exact place that lies in it and stands beside it."""
         if best.entry.scope not in (*HERE, "unknown") or not is_broad(best.entry):
             return best
-        inside = [n for n in others if n.verdict == "place" and n.entry.scope in ("city", "belt") and not is_broad(n.entry)]
+        inside = [n for n in others if n.verdict == "place" and n.entry.scope in ("city", "belt") and not is_broad(n.entry) and self._beside(n, best)]
         city = [n for n in others if n.verdict == "place" and n.entry.scope == "city"] if best.entry.scope == "unknown" else []
         return min(inside or city or [best], key=lambda named: abs(named.hit.start - best.hit.start))
+
+    def _beside(self, named: Named, broad: Named) -> bool:
+        """Whether a name says more exactly where: any quarter; a town of the belt only where no list or other words stand between."""
+        first, second = sorted((named.hit, broad.hit), key=lambda hit: hit.start)
+        return named.entry.kind not in _BROAD or _NOT_LISTED.fullmatch(self._view[first.end : second.start]) is not None
 
     def _verdict(self, sentence: Sentence, hit: Hit, entry: Entry, here: bool) -> str:
         before, after = self._view[sentence.start : hit.start].rstrip(), self._view[hit.end : sentence.end].lstrip()
