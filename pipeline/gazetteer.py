@@ -26,7 +26,10 @@ _PLAIN = Language("", "", (), frozenset(), (), {})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A place. `needs`: the text must also name Baghdad or Iraq; `not_after`, `not_before`: words beside which it is no place."""
+    """A place. `not_after`, `not_before`: words beside which it is no place.
+
+    `needs`: the text must also name Baghdad or Iraq ("baghdad"), or at least no other city and none of the `rivals` ("no_rival").
+    """
 
     name: str
     kind: str
@@ -37,6 +40,7 @@ class Entry:
     district: str | None = None
     target: str | None = None
     needs: str | None = None
+    rivals: tuple[str, ...] = ()
     not_after: tuple[str, ...] = ()
     not_before: tuple[str, ...] = ()
     names: Mapping[str, tuple[str, ...]]
@@ -82,6 +86,8 @@ def _errors(given: Mapping[str, Any]) -> Iterator[str]:
         yield "no names"
     if given.get("precision") not in (None, 1, 2, 3):
         yield f"precision {given.get('precision')!r}"
+    if given.get("needs") not in (None, "baghdad", "no_rival"):
+        yield f"needs {given['needs']!r}"
     latitude, longitude = given.get("latitude"), given.get("longitude")
     if (latitude is None) != (longitude is None) or not -90 <= (latitude or 0) <= 90 or not -180 <= (longitude or 0) <= 180:
         yield f"coordinates {latitude!r}, {longitude!r}"
@@ -90,7 +96,7 @@ def _errors(given: Mapping[str, Any]) -> Iterator[str]:
 def _entry(given: Mapping[str, Any]) -> Entry:
     words = {key: tuple(lexicon.matching_view(fold(word).text) for word in given.get(key, ())) for key in ("not_after", "not_before")}
     names = {code: tuple(forms) for code, forms in given["names"].items()}
-    return Entry(**{**given, **words, "names": names})
+    return Entry(**{**given, **words, "names": names, "rivals": tuple(given.get("rivals", ()))})
 
 
 def place_forms(places: tuple[Entry, ...]) -> Iterator[Form]:

@@ -15,6 +15,15 @@ HERE = ("city", "belt", "near")
 _BROAD = ("city", "governorate", "country")
 """Kinds of place that say no more than the city."""
 
+_OF_IRAQ = frozenset(
+    f"actor.{name}"
+    for name in (
+        "iraq_army", "kataib_hezbollah", "popular_mobilisation", "asaib_ahl_al_haq", "badr", "harakat_al_nujaba", "saraya_awliya_al_dam",
+        "ashab_al_kahf", "islamic_resistance", "mahdi_army", "saraya_al_salam",
+    )
+)  # fmt: skip
+"""Actors whose name says that a text is about Iraq."""
+
 _QUARTERS = ("district", "neighbourhood", "street", "square")
 _CAPITAL = ("Baghdad", "Baghdad Governorate")
 _FIRST_NAMES = re.compile(r" (?:[^\W\d]+ ){1,3}(?:al|el|ul|as|ad) ")
@@ -83,6 +92,11 @@ def names_iraq(entry: Entry) -> bool:
     return entry.name == "Iraq" or (entry.scope in ("city", "belt") and not entry.needs)
 
 
+def may_be_here(entry: Entry) -> bool:
+    """Whether a text that names it may be about Baghdad or Iraq, if it names nothing else of them."""
+    return names_iraq(entry) or entry.needs == "no_rival"
+
+
 class Map:
     """Every place that a reading names, judged once."""
 
@@ -90,11 +104,14 @@ class Map:
         self._view, self._folded = reading.view, reading.folded.text
         self._sentences = sentences
         entries = [(sentence, hit, [places[index] for index in hit.places]) for sentence in sentences for hit in sentence.hits if hit.places]
-        here = any(names_iraq(entry) for _, _, found in entries for entry in found)
+        named = [entry for _, _, found in entries for entry in found]
+        self._here = any(map(names_iraq, named)) or any(sentence.concepts & _OF_IRAQ for sentence in sentences)
+        self._abroad = {entry.name for entry in named if entry.scope == "elsewhere"}
+        self._city_abroad = any(entry.scope == "elsewhere" and entry.kind != "country" for entry in named)
         self.named: dict[int, list[Named]] = {sentence.number: [] for sentence in sentences}
         for sentence, hit, found in entries:
-            entry = next((entry for entry in found if here or not entry.needs), found[0])
-            self.named[sentence.number].append(Named(hit, entry, self._verdict(sentence, hit, entry, here)))
+            entry = next((entry for entry in found if self._has_what_it_needs(entry)), found[0])
+            self.named[sentence.number].append(Named(hit, entry, self._verdict(sentence, hit, entry)))
         persons = {named.entry.name for all_named in self.named.values() for named in all_named if named.verdict == "person"}
         capital = any(named.usable and named.entry.name in _CAPITAL for all_named in self.named.values() for named in all_named)
         for sentence in sentences:
@@ -185,9 +202,14 @@ class Map:
         first, second = sorted((named.hit, broad.hit), key=lambda hit: hit.start)
         return named.entry.kind not in _BROAD or _NOT_LISTED.fullmatch(self._view[first.end : second.start]) is not None
 
-    def _verdict(self, sentence: Sentence, hit: Hit, entry: Entry, here: bool) -> str:
+    def _has_what_it_needs(self, entry: Entry) -> bool:
+        if entry.needs is None or self._here:
+            return True
+        return entry.needs == "no_rival" and not self._city_abroad and self._abroad.isdisjoint(entry.rivals)
+
+    def _verdict(self, sentence: Sentence, hit: Hit, entry: Entry) -> str:
         before, after = self._view[sentence.start : hit.start].rstrip(), self._view[hit.end : sentence.end].lstrip()
-        if entry.needs and not here:
+        if not self._has_what_it_needs(entry):
             return "needs_baghdad"
         if any(re.search(rf"(?<!\w){re.escape(word)}$", before) for word in entry.not_after):
             return "not_after"

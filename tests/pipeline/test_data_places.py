@@ -123,12 +123,17 @@ def test_namesakes_are_elsewhere(text: str, name: str) -> None:
     assert entry.scope not in ("city", "belt")
 
 
-AMBIGUOUS = ["Karada", "Mansour", "المنصور", "Rusafa", "US embassy", "Tahrir Square", "Taji", "العاصمة", "zone verte", "حي العدل"]
+AMBIGUOUS = ["Karada", "Mansour", "المنصور", "Rusafa", "US embassy", "Taji", "العاصمة", "حي العدل"]
 
 
 @pytest.mark.parametrize("text", AMBIGUOUS)
 def test_ambiguous_names_need_the_city(text: str) -> None:
     assert [entry.needs for entry in found(text)] == ["baghdad"]
+
+
+@pytest.mark.parametrize("text", ["Tahrir Square", "zone verte", "Grünen Zone", "ساحة التحرير"])
+def test_names_of_baghdad_unless_another_city_is_named(text: str) -> None:
+    assert [(entry.needs, entry.rivals != ()) for entry in found(text)] == [("no_rival", True)]
 
 
 @pytest.mark.parametrize("text", ["حي المنصور", "Karrada", "الكرادة", "Karrada district", "المنطقة الخضراء", "Sadr City", "الأعظمية", "مطار بغداد"])
