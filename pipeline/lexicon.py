@@ -69,9 +69,14 @@ class Language:
         return literal, self._pattern(rest) + ahead
 
     def _pattern(self, parts: Sequence[str]) -> str:
-        endings = "|".join(sorted(map(re.escape, self.suffixes), key=lambda ending: -len(ending)))
-        marks = {"+": f"(?:{endings})?", "*": r"\w*"}
+        marks = {"+": _ending(self.suffixes), "*": r"\w*"}
         return "".join(marks[part] if part in marks else re.escape(part) for part in parts)
+
+
+@cache
+def _ending(suffixes: tuple[str, ...]) -> str:
+    """A pattern of any one of the suffixes or none, the longest first."""
+    return f"(?:{'|'.join(sorted(map(re.escape, suffixes), key=len, reverse=True))})?"
 
 
 def matching_view(folded: str) -> str:
