@@ -19,7 +19,7 @@ STALE_DAYS = 3
 _RECENT_DAYS = 27
 """A day that the head of a report states is judged by its date; farther back it is history."""
 _COMMA = 25
-_TOPICS = tuple(f"topic.{name}" for name in ("sport", "space", "market", "film", "game", "weather", "medicine", "figurative", "traffic"))
+_TOPICS = tuple(f"topic.{name}" for name in ("sport", "space", "market", "film", "game", "weather", "medicine", "figurative", "traffic", "exercise"))
 _PAST_TOPICS = ("topic.trial", "topic.history", "topic.summary")
 _HEADLINE_TOPICS = ("topic.sport", "topic.space", "topic.film", "topic.game")
 """Topics of a headline that make what is told below it none of ours, unless people are killed or hurt."""
