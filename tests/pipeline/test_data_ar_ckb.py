@@ -13,7 +13,10 @@ from pipeline.matcher import Hit, Matcher
 CODES = ("ar", "ckb")
 EXAMPLES = [(code, example) for code in CODES for example in load_languages()[code].table["examples"]]
 BY_WORD_ORDER = {concept for concept in load_concepts() if concept.endswith("_behind")} | {"distance.behind", "person.one", "harm.toll", "topic.crime"}
-"""What only languages say that put the verb or the direction last, have no articles, or far from its number the word for a toll; and crimes, which some lexicons do not tell apart yet."""
+"""What only languages say that put the verb or the direction last, have no articles, or a word for a toll far from its number.
+
+Crimes some lexicons do not tell apart yet.
+"""
 
 NOT_SAID = {"ar": {"quantity.scores"}, "ckb": {"quantity.scores"}}
 """Concepts for which the language has no word of its own."""
