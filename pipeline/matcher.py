@@ -13,6 +13,7 @@ from ahocorasick_rs import AhoCorasick
 from pipeline.lexicon import Form, Sense
 
 _LONGEST_PREFIX = 5
+_MOST_PLANS = 32  # sets of languages; mixed texts bring ever new ones
 
 
 @dataclass(slots=True)
@@ -88,6 +89,8 @@ class Matcher:
         """Hits in a matching view, for these languages and for names, in order. A hit inside a longer one is dropped."""
         spans: dict[tuple[int, int], frozenset[int]] = {}
         known = frozenset(languages)
+        if known not in self._plans and len(self._plans) >= _MOST_PLANS:
+            self._plans.clear()
         plans = self._plans.setdefault(known, {})
         for index, start, end in self._automaton.find_matches_as_indexes(_words(view), overlapping=True):
             plan = plans.get(index)
