@@ -15,7 +15,7 @@ HERE = ("city", "belt", "near")
 _BROAD = ("city", "governorate", "country")
 """Kinds of place that say no more than the city."""
 
-_OF_IRAQ = frozenset(
+_OF_IRAQ = frozenset(("speech.iraqi",)).union(
     f"actor.{name}"
     for name in (
         "iraq_army", "kataib_hezbollah", "popular_mobilisation", "asaib_ahl_al_haq", "badr", "harakat_al_nujaba", "saraya_awliya_al_dam",
@@ -251,7 +251,10 @@ class Map:
         if "place.inside" in self._leading(sentence, hit):
             return False
         behind = next((other for other in sentence.hits if other.start >= hit.end), None)
-        return behind is not None and "place.metonym" in behind.concepts and not self._view[hit.end : behind.start].strip()
+        if behind is not None and "place.metonym" in behind.concepts and not self._view[hit.end : behind.start].strip():
+            return True
+        before = next((other for other in reversed(sentence.hits) if other.end <= hit.start), None)
+        return before is not None and "place.metonym_before" in before.concepts and not self._view[before.end : hit.start].strip()
 
     def _is_dateline(self, sentence: Sentence, hit: Hit) -> bool:
         """Whether the hit stands before the dash of "BAGHDAD, March 1 (Agency) -" at the head of a paragraph of the text."""

@@ -56,6 +56,7 @@ def load_tagger() -> Tagger:
     forms = [form for language in languages.values() for form in language_forms(language)]
     here = {index for index, place in enumerate(places) if may_be_here(place)}
     gate = [form for form in names if form.sense.kind == "place" and form.sense.value in here]
+    gate += [form for form in forms if form.sense.concept == "speech.iraqi"]
     return Tagger(Matcher([*names, *forms]), Gate(gate), places, load_rules(), frozenset(languages), content_hash())
 
 
