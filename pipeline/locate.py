@@ -186,7 +186,7 @@ class Map:
         """Letters between trigger and place; a comma, another clause and a whole country count as many."""
         hit = named.hit
         between = self._view[trigger.end : hit.start] if trigger.end <= hit.start else self._view[hit.end : trigger.start]
-        cost = len(between) + _COMMA * between.count(",") + (_COUNTRY if named.entry.kind == "country" else 0)
+        cost = len(between) + _COMMA * (between.count(",") + between.count("،")) + (_COUNTRY if named.entry.kind == "country" else 0)
         return cost + (_OTHER_CLAUSE if sentence.clause(hit) != sentence.clause(trigger) else 0)
 
     def _sharpened(self, best: Named, others: Sequence[Named]) -> Named:
