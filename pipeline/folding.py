@@ -1,14 +1,17 @@
 """One folding for text and lexicon: what differs only in spelling becomes the same, and every letter keeps its place in the original.
 
 Case, accents, compatibility forms, Arabic alef, hamza, ya, kaf, ta marbuta, tatweel and diacritics, Sorani letters, digits of every
-script; zero-width and bidi marks vanish. Folding is letter by letter, so the folding of a text is the join of the foldings of its parts.
+script; zero-width and bidi marks vanish. That is letter by letter. Then a letter written three times or more, as posts draw out words, is one.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_left
 from functools import cached_property
+
+import numpy as np
 
 _LETTERS = {
     **dict.fromkeys("ٱإأآٲٳٵ", "ا"),
@@ -54,19 +57,41 @@ def _fold_letter(letter: str) -> str:
 _TABLE = _Table()
 
 
+_SHORT = 64  # letters, up to which the pattern itself is as fast
+_DRAWN_OUT = re.compile(r"([^\W\d_])\1\1+")
+
+
+def _repeats(text: str) -> bool:
+    """Whether a character stands three times in a row: what the slower pattern needs at least."""
+    if len(text) < _SHORT:
+        return True
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    same = points[1:] == points[:-1]
+    return bool((same[1:] & same[:-1]).any())
+
+
 class Folded:
     """A folded text that knows the original: `text` is the folding, `source` the text as it was."""
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.text = source.lower().translate(_SPACES) if source.isascii() else source.translate(_TABLE)
+        letters = self._letters()
+        self.text = _DRAWN_OUT.sub(r"\1", letters) if _repeats(letters) else letters
+
+    def _letters(self) -> str:
+        return self.source.lower().translate(_SPACES) if self.source.isascii() else self.source.translate(_TABLE)
 
     @cached_property
     def _origins(self) -> list[int] | range:
         """For each folded letter, the index of the original letter it comes from; ascending."""
         if self.source.isascii():
-            return range(len(self.source))
-        return [index for index, letter in enumerate(self.source) for _ in _TABLE[ord(letter)]]
+            origins: list[int] | range = range(len(self.source))
+        else:
+            origins = [index for index, letter in enumerate(self.source) for _ in _TABLE[ord(letter)]]
+        if len(origins) == len(self.text):
+            return origins
+        gone = {index for run in _DRAWN_OUT.finditer(self._letters()) for index in range(run.start() + 1, run.end())}
+        return [origin for index, origin in enumerate(origins) if index not in gone]
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """The span of the original that folded to [start, end), with the combining marks that belong to its last letter."""
