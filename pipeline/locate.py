@@ -254,7 +254,10 @@ class Map:
         if behind is not None and "place.metonym" in behind.concepts and not self._view[hit.end : behind.start].strip():
             return True
         before = next((other for other in reversed(sentence.hits) if other.end <= hit.start), None)
-        return before is not None and "place.metonym_before" in before.concepts and not self._view[before.end : hit.start].strip()
+        if before is not None and "place.metonym_before" in before.concepts and not self._view[before.end : hit.start].strip():
+            return True
+        opens = not re.search(r"\w", self._view[sentence.start : hit.start])
+        return opens and any("place.metonym_behind" in other.concepts and sentence.clause(other) == sentence.clause(hit) for other in sentence.hits)
 
     def _is_dateline(self, sentence: Sentence, hit: Hit) -> bool:
         """Whether the hit stands before the dash of "BAGHDAD, March 1 (Agency) -" at the head of a paragraph of the text."""
