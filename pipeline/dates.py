@@ -171,7 +171,7 @@ def _month(text: str) -> tuple[_Month, str, str]:
 @cache
 def _months() -> tuple[re.Pattern[str], Mapping[str, _Month]]:
     months = {name: _Month(number, False) for name, number in month_names()}
-    months.update({fold(name).text: _Month(number, True) for name, number in _written_months()["jalali"].items()})
+    months.update({name: _Month(number, True) for name, number in jalali_months().items()})
     longest_first = sorted(months, key=len, reverse=True)
     return re.compile(rf"(?<!\w)({'|'.join(map(re.escape, longest_first))})\.?(?!\w)"), months
 
@@ -183,6 +183,12 @@ def month_names() -> tuple[tuple[str, int], ...]:
     tables += [table for language, table in _written_months().items() if language != "jalali"]
     names = {fold(name).text: month for table in tables for name, month in table.items()}
     return tuple(sorted(names.items(), key=lambda pair: (-len(pair[0]), pair[0])))
+
+
+@cache
+def jalali_months() -> Mapping[str, int]:
+    """Folded names of the months of Iran's solar calendar with their numbers."""
+    return {fold(name).text: number for name, number in _written_months()["jalali"].items()}
 
 
 @cache

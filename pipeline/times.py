@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pipeline import jalali
+from pipeline.dates import jalali_months
 from pipeline.lexicon import words
 from pipeline.matcher import Hit
 from pipeline.reading import Sentence
@@ -79,7 +82,7 @@ def clock_of(report: Report) -> Clock:
 
 def moments(sentence: Sentence, view: str, clock: Clock, *, month_first: bool) -> list[Moment]:
     """Every time that the sentence states, in order."""
-    dates = [*_written_dates(sentence, view, clock), *_numeric_dates(sentence, view, month_first)]
+    dates = [*_written_dates(sentence, view, clock), *_numeric_dates(sentence, view, month_first), *_jalali_dates(sentence, view, clock)]
     words = [moment for moment in _relative(sentence, view, clock) if not any(0 <= date.start - moment.end <= _NEAR for date in dates)]
     found = [*dates, *words]
     return [_aged(moment, clock) for moment in sorted(found, key=lambda moment: moment.start)]
@@ -162,6 +165,31 @@ def _numeric_dates(sentence: Sentence, view: str, month_first: bool) -> Iterator
             yield Moment(match.start(), match.end(), day=date(*parts))
         except ValueError:
             continue
+
+
+def _jalali_dates(sentence: Sentence, view: str, clock: Clock) -> Iterator[Moment]:
+    """ "5 Mehr 1387", "the year 1385" of Iran's calendar: four digits behind one of its months or a word for years."""
+    for year in sentence.hits:
+        if year.number is None or year.number not in jalali.YEARS or year.end - year.start != 4:
+            continue
+        named = _jalali_month().search(view, sentence.start, year.start)
+        if named is None and not any("time.years" in hit.concepts and 0 <= year.start - hit.end <= 1 for hit in sentence.hits):
+            continue
+        day, month = (int(named[1] or 0), jalali_months()[named[2]]) if named else (0, 12)
+        try:
+            stated = jalali.gregorian(year.number, month, day or 29)
+        except ValueError:
+            continue
+        start = named.start() if named else year.start
+        if named and day:
+            yield Moment(start, year.end, day=stated)
+        elif clock.today and stated < clock.today:
+            yield Moment(start, year.end, days_ago=(clock.today - stated).days, precision="month" if named else "year")
+
+
+@cache
+def _jalali_month() -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:(\d{{1,2}}) )?({'|'.join(map(re.escape, jalali_months()))}) (?:\w{{2,4}} )?$")
 
 
 def _relative(sentence: Sentence, view: str, clock: Clock) -> Iterator[Moment]:
