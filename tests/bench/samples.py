@@ -10,7 +10,7 @@ from connectors._origin import item_id
 from schemas.records import RawItem
 
 START = datetime(2020, 12, 1, tzinfo=UTC)
-_TEXTS = (
+TEXTS = (
     "The ministry said on {n} that work on the new water plant would begin next month, and that {n} families would be served by it.",
     "Le prix du pain a augmenté de {n} pour cent depuis le début de l'année, selon les commerçants du marché central, qui attendent une aide.",
     "قالت الوزارة إن {n} مدرسة جديدة ستفتح أبوابها هذا العام في المحافظات الجنوبية بعد انتهاء أعمال البناء فيها.",
@@ -26,7 +26,7 @@ _DISTRICTS = ("Karrada", "Adhamiyah", "Kadhimiya", "Mansour", "Dora", "Sadr City
 def line(number: int, items_a_day: int = 20_000) -> dict[str, str]:
     """One JSON line's object; every twentieth is a re-poll of the one before."""
     n = number - 1 if number % 20 == 19 else number
-    text = (_TEXTS[-1] if n % 100 == 4 else _TEXTS[n % (len(_TEXTS) - 1)]).format(n=n, district=_DISTRICTS[n // 100 % len(_DISTRICTS)])
+    text = (TEXTS[-1] if n % 100 == 4 else TEXTS[n % (len(TEXTS) - 1)]).format(n=n, district=_DISTRICTS[n // 100 % len(_DISTRICTS)])
     published = START + timedelta(days=n // items_a_day, seconds=n % items_a_day * 86_400 / items_a_day)
     return {
         "id": f"item-{n}",

@@ -21,7 +21,7 @@ from pipeline.lexicon import language_forms, load_languages, matching_view
 from pipeline.normalise import normalise
 from pipeline.tag import load_tagger, tag
 from schemas.records import RawItem, Report
-from tests.bench.samples import _TEXTS as OTHER_NEWS
+from tests.bench.samples import TEXTS as OTHER_NEWS
 from tests.bench.side_by_side import paired, seconds, show
 
 ITEMS, FLAT_ITEMS = 300, 5
