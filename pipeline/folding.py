@@ -11,7 +11,7 @@ import unicodedata
 from bisect import bisect_left
 from functools import cached_property
 
-import numpy as np
+from pipeline.scripts import points
 
 _LETTERS = {
     **dict.fromkeys("ٱإأآٲٳٵ", "ا"),
@@ -65,8 +65,8 @@ def _repeats(text: str) -> bool:
     """Whether a character stands three times in a row: what the slower pattern needs at least."""
     if len(text) < _SHORT:
         return True
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    same = points[1:] == points[:-1]
+    letters = points(text)
+    same = letters[1:] == letters[:-1]
     return bool((same[1:] & same[:-1]).any())
 
 

@@ -235,7 +235,7 @@ class Map:
 
     def _is_family(self, sentence: Sentence, hit: Hit) -> bool:
         """Whether the name is one of a titled person: "General Abbas al-Bayati"."""
-        before = next((other for other in reversed(sentence.hits) if other.end <= hit.start), None)
+        before = sentence.before(hit)
         return before is not None and "person.prominent" in before.concepts and _FIRST_NAMES.fullmatch(self._view[before.end : hit.start]) is not None
 
     def _leading(self, sentence: Sentence, hit: Hit) -> set[str]:
@@ -253,7 +253,7 @@ class Map:
         behind = next((other for other in sentence.hits if other.start >= hit.end), None)
         if behind is not None and "place.metonym" in behind.concepts and not self._view[hit.end : behind.start].strip():
             return True
-        before = next((other for other in reversed(sentence.hits) if other.end <= hit.start), None)
+        before = sentence.before(hit)
         if before is not None and "place.metonym_before" in before.concepts and not self._view[before.end : hit.start].strip():
             return True
         opens = not re.search(r"\w", self._view[sentence.start : hit.start])

@@ -12,7 +12,7 @@ from operator import attrgetter
 from pipeline.clauses import clause_of, clause_starts, sentences
 from pipeline.folding import Folded, fold
 from pipeline.lexicon import matching_view
-from pipeline.matcher import Hit, Matcher
+from pipeline.matcher import Hit
 from pipeline.numbers import joined
 from schemas.records import Evidence, QuotedPost, Report
 
@@ -47,6 +47,10 @@ class Sentence:
         """The number of the clause that holds the hit."""
         return hit.clause
 
+    def before(self, hit: Hit) -> Hit | None:
+        """The last of its hits that ends before this one begins."""
+        return next((other for other in reversed(self.hits) if other.end <= hit.start), None)
+
     def having(self, concepts: Collection[str]) -> list[Hit]:
         """Its hits that mean any of these."""
         return [] if self.concepts.isdisjoint(concepts) else [hit for hit in self.hits if hit.has(concepts)]
@@ -75,10 +79,6 @@ class Reading:
         at = self.folded.position
         spans = [(quote, quote.start + self._shift, quote.end + self._shift) for quote in self.report.quotes]
         return [(quote, at(start), at(start + len(quote.text)), at(end)) for quote, start, end in spans]
-
-    def hits(self, matcher: Matcher, languages: Collection[str]) -> list[Hit]:
-        """What the words of the text mean, in order, numbers in digits aside."""
-        return matcher.find(self.view, languages)
 
     def sentences(self, words: list[Hit]) -> list[Sentence]:
         """The sentences with these hits and the numbers in digits; signatures of embedded posts are no words of the text and hold none."""

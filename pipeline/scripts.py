@@ -28,7 +28,7 @@ def gate(text: str) -> tuple[str, float, int]:
     """The script of most letters, its share of all, and how many letters it has (a sign of a syllabary counts for three)."""
     if text.isascii() and text.isalpha():
         return "Latn", 1.0, len(text)
-    counts = _WORTH * np.bincount(_of_letters()[_points(text)], minlength=len(_SCRIPTS))
+    counts = _WORTH * np.bincount(_of_letters()[points(text)], minlength=len(_SCRIPTS))
     if counts[_JPAN] > _KANA_SHARE * (counts[_JPAN] + counts[_HANI]):
         counts[_JPAN] += counts[_HANI]
         counts[_HANI] = 0
@@ -48,7 +48,8 @@ def letter_script(letter: str) -> str:
     return _SCRIPTS[place]
 
 
-def _points(text: str) -> npt.NDArray[np.uint32]:
+def points(text: str) -> npt.NDArray[np.uint32]:
+    """The code points of any string, lone surrogates too."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 

@@ -72,8 +72,8 @@ def weapons(sentence: Sentence) -> Iterator[Slot]:
 
 def goes_with(weapon: str, own: Collection[str]) -> bool:
     """Whether a weapon can be that of rules whose own weapons these are: gunfire is none where a bomb went off."""
-    classes = [kind for kind in _CLASSES if weapon in kind]
-    return not classes or not any(known in kind for known in own for kind in _CLASSES) or any(known in kind for known in own for kind in classes)
+    classes = [kind for kind in _CLASSES if not kind.isdisjoint(own)]
+    return not classes or any(weapon in kind for kind in classes) or not any(weapon in kind for kind in _CLASSES)
 
 
 def targets(sentence: Sentence) -> Iterator[Slot]:

@@ -100,7 +100,7 @@ def examine(report: Report, tagger: Tagger) -> Examination:
 
 def _words(reading: Reading, tagger: Tagger) -> list[Hit]:
     """What the words of a text mean; none where it names nothing of Iraq."""
-    return reading.hits(tagger.matcher, _languages(reading.report, tagger)) if tagger.gate.any_in(reading.view) else []
+    return tagger.matcher.find(reading.view, _languages(reading.report, tagger)) if tagger.gate.any_in(reading.view) else []
 
 
 def _has_trigger(words: Iterable[Hit], rules: Rules) -> bool:

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 
 from pipeline.lexicon import load_concepts, load_languages
+from tests.pipeline.page_table import DOCS, with_table
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "tagging.md"
-_BEGIN, _END = "<!-- table: begin -->", "<!-- table: end -->"
+PAGE = DOCS / "tagging.md"
 
 
 def page_with_table() -> str:
     """The page with today's table in it."""
-    text = PAGE.read_text(encoding="utf8")
-    begin, end = text.index(_BEGIN) + len(_BEGIN), text.index(_END)
-    return f"{text[:begin]}\n\n{''.join(_table())}\n{text[end:]}"
+    return with_table(PAGE, _table())
 
 
 def _table() -> Iterator[str]:
     languages = load_languages()
-    yield f"| concept | {' | '.join(languages)} |\n|---|{'---|' * len(languages)}\n"
+    yield f"\n| concept | {' | '.join(languages)} |\n|---|{'---|' * len(languages)}\n"
     for family, concepts in groupby(load_concepts(), key=lambda concept: concept.partition(".")[0]):
         yield f"| **{family}** |{' |' * len(languages)}\n"
         for concept in concepts:
             counts = (len(language.table.get("concepts", {}).get(concept, ())) for language in languages.values())
             yield f"| {concept.partition('.')[2]} | {' | '.join(str(count or '-') for count in counts)} |\n"
+    yield "\n"
 
 
 if __name__ == "__main__":

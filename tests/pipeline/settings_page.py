@@ -15,9 +15,9 @@ from pydantic.fields import FieldInfo
 from pipeline.cli import main
 from pipeline.commands.options import variable
 from pipeline.config import environment_name, flag_name, is_secret, settings, toml_name
+from tests.pipeline.page_table import DOCS, with_table
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
-_BEGIN, _END = "<!-- table: begin -->", "<!-- table: end -->"
+PAGE = DOCS / "settings.md"
 _TYPES = {
     str: "text",
     int: "whole number",
@@ -33,9 +33,7 @@ _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 def page_with_table() -> str:
     """The page with today's table in it."""
-    text = PAGE.read_text(encoding="utf8")
-    begin, end = text.index(_BEGIN) + len(_BEGIN), text.index(_END)
-    return f"{text[:begin]}\n{''.join(_tables())}{text[end:]}"
+    return with_table(PAGE, _tables())
 
 
 def _tables() -> Iterator[str]:
