@@ -21,6 +21,7 @@ MAX_CHARACTERS = 100_000
 
 _GAP = "\n\n"
 _NONE: frozenset[str] = frozenset()
+_SOMEBODY = ("target.", "actor.", "person.")
 _place = attrgetter("start", "end")
 _RUN = re.compile(r"\d+")
 _DIGITS = re.compile(
@@ -50,6 +51,12 @@ class Sentence:
     def before(self, hit: Hit) -> Hit | None:
         """The last of its hits that ends before this one begins."""
         return next((other for other in reversed(self.hits) if other.end <= hit.start), None)
+
+    def speaks(self, hit: Hit) -> bool:
+        """Whether the hit is somebody, and a verb of speech follows at once: "police said"."""
+        if "speech.say" not in self.concepts or not all(concept.startswith(_SOMEBODY) for concept in hit.concepts):
+            return False
+        return any("speech.say" in other.concepts and 0 <= other.start - hit.end <= 1 for other in self.hits)
 
     def having(self, concepts: Collection[str]) -> list[Hit]:
         """Its hits that mean any of these."""

@@ -90,6 +90,8 @@ def judge(sentence: Sentence, trigger: Hit, support: Sequence[Hit], times: Seque
     guards = sentence.having
     clause = [hit for hit in sentence.hits if sentence.clause(hit) == sentence.clause(trigger)]
     told = max((trigger, *support), key=lambda hit: hit.start)
+    if fiction := _first(guards(("topic.fiction",))):
+        return Verdict("topic", fiction)
     if (topic := _first(guards(_TOPICS))) and not guards(_TOLL):
         return Verdict("topic", topic)
     if frame.topics and not (guards(_TOLL) and any(hit.number or hit.has(_ONE) for hit in sentence.hits)):

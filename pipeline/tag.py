@@ -28,7 +28,7 @@ from schemas import avro
 from schemas.records import Report, TaggedEvent
 
 _LEAD = 3
-_NEIGHBOURS = 2
+_NEIGHBOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +164,8 @@ def _triggered(sentence: Sentence, rules: Rules) -> Iterator[tuple[Rule, Hit]]:
 
 
 def _support(rule: Rule, trigger: Hit, sentence: Sentence) -> tuple[tuple[Hit, ...], tuple[frozenset[str], ...]]:
-    """For each list of the rule's needs the nearest hit, and the lists for which there is none."""
-    near = [hit for hit in sentence.hits if rule.within == "sentence" or sentence.clause(hit) == sentence.clause(trigger)]
+    """For each list of the rule's needs the nearest hit, and the lists for which there is none. Who only speaks is no part of it: "police said"."""
+    near = [hit for hit in sentence.hits if (rule.within == "sentence" or sentence.clause(hit) == sentence.clause(trigger)) and not sentence.speaks(hit)]
     support, missing = [], []
     for group in rule.needs:
         found = [hit for hit in near if hit.has(group)]
