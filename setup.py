@@ -33,6 +33,7 @@ setup(
         "psutil>=7,<8",  # processes of the local broker
         "pydantic>=2.9,<3",  # settings and data files
         "rich>=13.9,<16",  # tables, progress
+        "tomli>=2.2,<3",  # data files, read by every worker
         "trafilatura>=2.0,<3",  # articles of web pages
         "lxml>=5.3,<7",  # web previews
         "lxml_html_clean>=0.4,<1",  # what trafilatura needs of lxml since it moved out

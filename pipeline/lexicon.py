@@ -15,6 +15,8 @@ _KEYS = {"code", "name", "scripts", "prefixes", "suffixes", "concepts", "numbers
 _WORDS = ("joins", "in_dates", "abbreviations")
 _GAP = " ... "
 _BETWEEN = r"(?!\w)[^.!?;:؟]{1,60}?"
+_SPECIAL = re.compile(r"[+*]|\.\.\.")
+_WORD = re.compile(r"\w")
 _JOINERS = str.maketrans("-_\n", "   ")
 
 
@@ -63,7 +65,10 @@ class Language:
         return Form(literal, tail, sense, self.code, self.prefixes, anywhere)
 
     def _compiled(self, written: str) -> tuple[str, str]:
-        first, *far = matching_view(fold(written).text).strip().split(_GAP)
+        view = matching_view(fold(written).text).strip()
+        if not _SPECIAL.search(view):
+            return view, ""
+        first, *far = view.split(_GAP)
         literal, *rest = re.split(r"([+*])", first)
         ahead = "".join(rf"(?={_BETWEEN}\b{self._pattern(re.split(r'([+*])', part))}(?!\w))" for part in far)
         return literal, self._pattern(rest) + ahead
@@ -121,7 +126,7 @@ def _errors(name: str, table: Mapping[str, Any]) -> Iterator[str]:
         )
     yield from (f"words: unknown list {key!r}; known are {', '.join(_WORDS)}" for key in sorted(table.get("words", {}).keys() - set(_WORDS)))
     forms = [form for forms in table.get("concepts", {}).values() for form in forms] + [*table.get("numbers", ()), *table.get("months", ())]
-    yield from (f"empty form {form!r}" for form in forms if not re.sub(r"[+*\s]", "", fold(form).text))
+    yield from (f"empty form {form!r}" for form in forms if not _WORD.search(form))
 
 
 def language_forms(language: Language) -> Iterator[Form]:
