@@ -48,7 +48,7 @@ _OTHER_CLAUSE = 200
 _COUNTRY = 80
 _BACK = 2
 _LEAD = 4
-_ARTICLES = ("", "the", "la", "capital", "the capital", "la capitale")
+_ARTICLES = ("", "the", "la", "capital", "the capital", "la capitale", "ל")
 
 
 @dataclass(frozen=True, slots=True)
