@@ -14,7 +14,20 @@ from apache_beam.pvalue import PCollection
 from pipeline.dead_letter import dead_letter
 from pipeline.fold import Cells, Element, Fold, Write, micros
 from pipeline.fold_in_order import BatchByKey, FoldInOrder
-from pipeline.incidents import ALIKE, SURE, Told, alerts_by_itself, assemble, cancel, likeness, relevant, revise
+from pipeline.incidents import (
+    ALIKE,
+    MOST_TOLD,
+    SURE,
+    Told,
+    adds_nothing,
+    alerts_by_itself,
+    assemble,
+    cancel,
+    is_copy,
+    likeness,
+    relevant,
+    revise,
+)
 from pipeline.metrics import failed
 from pipeline.normalise import UNKNOWN_TIME
 from pipeline.packing import pack, unpacker
@@ -26,6 +39,9 @@ _unpack_report = unpacker(Report)
 # item, revision: big-endian, so that versions of one moment are folded in the order that deduplication gave them
 _HEAD = struct.Struct(">16sI")
 _HEADLINE = 160
+_LATELY = timedelta(hours=1)
+"""How exactly it is known when an incident that many tell of was last told: nothing is written for less."""
+
 _REGION = 0
 """Key of the metro region. Reports that tell of Baghdad are few: one key holds all its incidents, so none is split."""
 
@@ -70,7 +86,7 @@ def correlate(incidents: Sequence[Incident], report: Report, *, ttl: timedelta) 
             revisions.append(cancel(incident.event, alerted=incident.alerted))
         elif changed is not None:
             after.append(changed)
-            if changed is not incident:
+            if incident is None or changed.event.revision > incident.event.revision:
                 revisions.append(changed.event)
     return after, revisions
 
@@ -96,7 +112,10 @@ def _apart(report: Report, event: Event) -> timedelta:
 
 
 def _with_report(incident: Incident | None, anchor: str, report: Report, telling: Sequence[Told]) -> Incident | None:
-    """The incident with this report's tellings in place of its earlier ones; None where nothing is left of it."""
+    """The incident with this report's tellings in place of its earlier ones; None where nothing is left of it.
+
+    A copy that adds nothing is remembered and gives no revision; beyond MOST_TOLD tellings, what adds nothing is not even remembered.
+    """
     earlier = incident.told if incident else ()
     kept = tuple(told for told in earlier if told[0].item_id != report.item_id)
     if incident and not telling and len(kept) == len(earlier):
@@ -105,8 +124,14 @@ def _with_report(incident: Incident | None, anchor: str, report: Report, telling
     if not told:
         return None
     before, alerted = (incident.event, incident.alerted) if incident else (None, False)
-    event = revise(assemble(told, anchor), before, told=told, alerted=alerted)
-    return Incident(anchor, told, event, alerted or alerts_by_itself(told))
+    event = assemble(told, anchor)
+    alerted_now = alerted or alerts_by_itself(told)
+    quiet = is_copy(report, kept) or len(told) > MOST_TOLD
+    if incident and before and alerted_now == alerted and adds_nothing(event, before) and (quiet or event.reports == before.reports):
+        if len(told) <= MOST_TOLD:
+            return Incident(anchor, told, replace(before, last_seen=event.last_seen), alerted)
+        return incident if event.last_seen - before.last_seen < _LATELY else replace(incident, event=replace(before, last_seen=event.last_seen))
+    return Incident(anchor, told, revise(event, before, told=told, alerted=alerted), alerted_now)
 
 
 class Incidents:

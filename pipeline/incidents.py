@@ -40,7 +40,11 @@ HAPPENED = ("intercepted", "foiled", "attempted", "claimed", "reported", "denied
 _PRECISIONS = ("minute", "hour", "part_of_day", "day", "month", "year", "unknown")
 STALE = timedelta(days=STALE_DAYS)
 _EVIDENCE_REPORTS = 8
+MOST_TOLD = 60
+"""Tellings of an incident that are kept; beyond them only those that add something."""
+
 _NOT_MATERIAL = {"revision", "content_hash", "change", "changed", "alert", "alert_reason", "mode", "evidence", "last_seen"}
+_SAID = tuple(f.name for f in fields(Event) if f.name not in {*_NOT_MATERIAL, "reports", "urgency", "lexicon_version"})
 
 
 def relevant(event: TaggedEvent) -> bool:
@@ -128,6 +132,17 @@ def revise(event: Event, before: Event | None, *, told: Sequence[Told], alerted:
     worth, reason = _worth(told, event.mode, fresh=fresh)
     revision = 0 if before is None else before.revision + 1
     return replace(event, revision=revision, change=change, changed=changed, content_hash=content_hash(event), alert=worth, alert_reason=reason)
+
+
+def adds_nothing(event: Event, before: Event) -> bool:
+    """True where an event says no more than before, but for the reports that it rests on."""
+    return all(getattr(event, name) == getattr(before, name) for name in _SAID)
+
+
+def is_copy(report: Report, told: Sequence[Told]) -> bool:
+    """True where the report belongs to the story of one that was told before."""
+    story = report.story_id or report.item_id
+    return any(story in (other.story_id, other.item_id) for other, _ in told)
 
 
 def cancel(before: Event, *, alerted: bool) -> Event:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.correlate import Correlate, FoldReports, Incident, _route, correlate, slim
 from pipeline.fold import Cells
+from pipeline.incidents import MOST_TOLD
 from pipeline.settings import Settings
 from schemas.records import DeadLetter, Event, Evidence, KafkaPosition, Place, Report, TaggedEvent
 from tests.pipeline.conftest import START, bare_report, written
@@ -68,12 +69,33 @@ def test_two_outlets_one_event(tells: Make) -> None:
     assert revisions[0].event_id == last.event_id
 
 
-def test_a_copy_adds_a_report_and_no_family(tells: Make) -> None:
+def test_a_copy_that_adds_nothing_gives_no_revision_and_no_family(tells: Make) -> None:
     first = tells("a", rockets())
     copy = tells("b", rockets(), minutes=4, outlet="sample.outlet-b", story_id=first.item_id, story_layer="text")
-    event = fold([first, copy])[1][-1]
-    assert event.families == ("sample.outlet-a",)
-    assert [ref.source_id for ref in event.reports] == ["sample.outlet-a", "sample.outlet-b"]
+    more = tells("c", rockets(killed_min=1, killed_max=1), minutes=9, outlet="sample.outlet-c", story_id=first.item_id, story_layer="text")
+    _, revisions = fold([first, copy, more])
+    assert [event.change for event in revisions] == ["new", "escalate"], "a copy that says more gets through"
+    assert revisions[-1].families == ("sample.outlet-a",)
+    assert [ref.source_id for ref in revisions[-1].reports] == ["sample.outlet-a", "sample.outlet-b", "sample.outlet-c"]
+
+
+def test_an_incident_outlives_its_first_telling_while_a_copy_stands(tells: Make) -> None:
+    first = tells("a", rockets())
+    copy = tells("b", rockets(), minutes=4, outlet="sample.outlet-b", story_id=first.item_id, story_layer="text")
+    incidents, revisions = fold([first, copy, tells("a", minutes=9, operation="delete")])
+    assert [event.change for event in revisions] == ["new", "update"]
+    assert (len(incidents), revisions[-1].families) == (1, ("sample.outlet-b",))
+
+
+def test_a_flood_of_reports_is_bounded(tells: Make) -> None:
+    """Each outlet tells it in its own words: what it rests on is bounded, a toll that rises late gets through."""
+    flood = [tells(f"{n}", rockets(), minutes=n / 10, outlet=f"sample.outlet-{n % 50}") for n in range(500)]
+    incidents, revisions = fold([*flood, tells("late", rockets(killed_min=2, killed_max=2), minutes=90, outlet="sample.outlet-a")])
+    assert len(incidents) == 1
+    assert len(revisions) <= MOST_TOLD + 1
+    assert len(incidents[0].told) == MOST_TOLD + 1
+    assert (revisions[-1].change, revisions[-1].killed_max, revisions[-1].alert) == ("escalate", 2, True)
+    assert incidents[0].event.last_seen == revisions[-1].last_seen
 
 
 def test_a_first_death_escalates_and_alerts_again(tells: Make) -> None:
