@@ -6,8 +6,10 @@ import itertools
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from pipeline.gazetteer import Entry
+from pipeline.lexicon import words
 from pipeline.matcher import Hit
 from pipeline.reading import Reading, Sentence
 
@@ -31,24 +33,28 @@ _FIRST_NAMES = re.compile(r" (?:[^\W\d]+ ){1,3}(?:al|el|ul|as|ad) ")
 _DATELINE_END = re.compile(r"\s?[-–—]{1,3}\s|[–—]|:\s|\)\s")
 _DATELINE_LENGTH = 90
 _DATELINE_ALONE = 30
-_CONTAINED = re.compile(
-    r"[ ,]*(?:(?:city|town|area|district|neighbou?rhood|region|quarter|province|governorate|road|street|highway|village|suburb|in|of|a|de|في)[ ,]+){0,2}"
-    r"(?:(?:central|eastern|western|northern|southern)[ ,]+)?"
-)
-"""What may stand between a place and the one that contains it."""
-
 _OWNED = re.compile(r"'s (?:\w+ )?(?:al )?|(?: \w+)? (?:suburb|district|neighbou?rhood|quarter|area) of (?:al )?")
 """What may stand between a city and a place of its own: "Baghdad's northern X district", "the Baghdad suburb of X"."""
 
 _ON_THE_WAY = ("distance.km", "distance.behind", "quantity.about", "quantity.at_least")
 _DISTANCE = 45
-_NOT_LISTED = re.compile(r"[^,;]{0,12}")
+_NOT_LISTED = re.compile(r"[^,;]{0,20}")
 _COMMA = 25
 _OTHER_CLAUSE = 200
 _COUNTRY = 80
 _BACK = 2
 _LEAD = 4
 _ARTICLES = ("", "the", "la", "capital", "the capital", "la capitale", "ל")
+
+
+_CONTAINED_WORDS = 3
+
+
+@cache
+def _contained() -> re.Pattern[str]:
+    """What may stand between a place and the one that contains it: "Mansour district, in western Baghdad"."""
+    either = "|".join(sorted(map(re.escape, words("leads_to_city")), key=len, reverse=True))
+    return re.compile(rf"[ ,،]*(?:(?:{either})[ ,،]+){{0,{_CONTAINED_WORDS}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ class Map:
         """ "Mansour, Baghdad" is in the city; "Mansour, Mosul" is none of ours: a name that others behind it contain."""
         for index in reversed(range(len(all_named) - 1)):
             inner, outer = all_named[index], all_named[index + 1]
-            if not inner.usable or inner.entry.scope not in ("city", "belt") or not _CONTAINED.fullmatch(self._view[inner.hit.end : outer.hit.start]):
+            if not inner.usable or inner.entry.scope not in ("city", "belt") or not _contained().fullmatch(self._view[inner.hit.end : outer.hit.start]):
                 continue
             if outer.scope == "elsewhere" and is_broad(outer.entry) and outer.usable:
                 all_named[index] = replace(inner, verdict="namesake")
