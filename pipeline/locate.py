@@ -124,7 +124,7 @@ class Map:
             all_named = self.named[sentence.number] = [self._as_person(sentence, named, persons) for named in self.named[sentence.number]]
             self._contain(all_named)
             if not capital:
-                self._of_others(all_named)
+                self._of_others(sentence, all_named)
 
     def _contain(self, all_named: list[Named]) -> None:
         """ "Mansour, Baghdad" is in the city; "Mansour, Mosul" is none of ours: a name that others behind it contain."""
@@ -146,13 +146,23 @@ class Map:
         again = named.usable and named.entry.name in persons and "place.inside" not in self._leading(sentence, named.hit)
         return replace(named, verdict="person") if again else named
 
-    def _of_others(self, all_named: list[Named]) -> None:
-        """Where a text does not name Baghdad, a quarter is of the other city that its sentence names behind it: "Karama and Nour, in Mosul"."""
+    def _of_others(self, sentence: Sentence, all_named: list[Named]) -> None:
+        """Where a text does not name Baghdad, a quarter is of the other city that its sentence names behind it, or its clause before it.
+
+        "Karama and Nour, in Mosul"; "in Kabul a bomber attacked the Green Zone".
+        """
         for index, inner in enumerate(all_named):
-            behind = (n for n in all_named[index + 1 :] if n.usable and is_broad(n.entry) and n.entry.kind != "country")
-            outer = next(behind, None)
-            if inner.usable and inner.entry.scope == "city" and inner.entry.kind in _QUARTERS and outer and outer.scope == "elsewhere":
+            if not inner.usable or inner.entry.scope != "city" or inner.entry.kind not in _QUARTERS:
+                continue
+            outer = next((n for n in all_named[index + 1 :] if self._is_city(n)), None)
+            led = (n for n in all_named[:index] if self._is_city(n) and sentence.clause(n.hit) == sentence.clause(inner.hit))
+            before = next((n for n in led if "place.inside" in self._leading(sentence, n.hit)), None)
+            if any(n and n.scope == "elsewhere" for n in (outer, before)):
                 all_named[index] = replace(inner, verdict="namesake")
+
+    @staticmethod
+    def _is_city(named: Named) -> bool:
+        return named.usable and is_broad(named.entry) and named.entry.kind != "country"
 
     def bind(self, sentence: Sentence, trigger: Hit) -> Bound | None:
         """Same clause, else same sentence, else the sentences before it, the title, the lead, and at last the dateline."""
