@@ -34,6 +34,10 @@ _DOES = ("act.open_fire", "harm.kills", "act.assassinate")
 _ARTICLE = re.compile(r" (?:(?:the|a|an|his|her|le|la|el|al|a la) )?")
 _NAME = re.compile(r"(?: [^\W\d]+){1,5}, ")
 _LEFT, _RIGHT, _TOLL_RIGHT, _PERSON = 60, 30, 90, 25
+_FAR_LEFT = 150
+"""Where the verb comes last, its subject may open the clause: "three policemen in an attack of .. on a post in .. were killed"."""
+
+_CLAUSE_END = re.compile(r"\s*(?:[.,;:!?،؛؟\n)»\"]|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +192,16 @@ def _passive(harm: Hit, view: str) -> bool:
 def _in_front(harm: Hit, harms: Sequence[Hit], numbers: Sequence[Hit], sentence: Sentence, view: str) -> list[Hit]:
     floor = max([sentence.start, *(other.end for other in harms if other.end <= harm.start)])
     near = [n for n in numbers if floor <= n.start and n.end <= harm.start]
-    if not near or harm.start - near[-1].end > _LEFT:
+    if not near or harm.start - near[-1].end > (_FAR_LEFT if _is_far_subject(near[-1], harm, sentence, view) else _LEFT):
         return []
     return _chain(near, view, sentence, from_end=True)
+
+
+def _is_far_subject(number: Hit, harm: Hit, sentence: Sentence, view: str) -> bool:
+    """Whether counted people open the clause that a word of harm ends, and nobody speaks in between."""
+    if sentence.clause(number) != sentence.clause(harm) or not _CLAUSE_END.match(view[harm.end : sentence.end]) or not _counts_a_victim(number, sentence):
+        return False
+    return not any(hit.has(_SPEECH) for hit in sentence.hits if number.end <= hit.start < harm.start)
 
 
 def _behind(harm: Hit, harms: Sequence[Hit], numbers: Sequence[Hit], sentence: Sentence, view: str) -> list[Hit]:

@@ -12,7 +12,7 @@ from pipeline.datafiles import DATA, read_family, read_toml, refuse
 from pipeline.folding import fold
 
 _KEYS = {"code", "name", "scripts", "prefixes", "suffixes", "concepts", "numbers", "months", "weekdays", "words", "examples"}
-_WORDS = ("joins", "in_dates", "abbreviations")
+_WORDS = ("joins", "in_dates", "abbreviations", "leads_to_city")
 _GAP = " ... "
 _BETWEEN = r"(?!\w)[^.!?;:؟]{1,60}?"
 _SPECIAL = re.compile(r"[+*]|\.\.\.")
@@ -143,7 +143,8 @@ def language_forms(language: Language) -> Iterator[Form]:
 def words(kind: str) -> frozenset[str]:
     """Folded short words of all languages that only mean something beside others.
 
-    joins: between two counts; in_dates: between the day, the month and the year of a date; abbreviations: a full stop behind them ends no sentence.
+    joins: between two counts; in_dates: between the day, the month and the year of a date; abbreviations: a full stop behind them ends no sentence;
+    leads_to_city: between a place and the city that contains it.
     """
     return frozenset(fold(word).text for language in load_languages().values() for word in language.table.get("words", {}).get(kind, ()))
 

@@ -6,8 +6,10 @@ import itertools
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from pipeline.gazetteer import Entry
+from pipeline.lexicon import words
 from pipeline.matcher import Hit
 from pipeline.reading import Reading, Sentence
 
@@ -31,24 +33,28 @@ _FIRST_NAMES = re.compile(r" (?:[^\W\d]+ ){1,3}(?:al|el|ul|as|ad) ")
 _DATELINE_END = re.compile(r"\s?[-–—]{1,3}\s|[–—]|:\s|\)\s")
 _DATELINE_LENGTH = 90
 _DATELINE_ALONE = 30
-_CONTAINED = re.compile(
-    r"[ ,]*(?:(?:city|town|area|district|neighbou?rhood|region|quarter|province|governorate|road|street|highway|village|suburb|in|of|a|de|في)[ ,]+){0,2}"
-    r"(?:(?:central|eastern|western|northern|southern)[ ,]+)?"
-)
-"""What may stand between a place and the one that contains it."""
-
 _OWNED = re.compile(r"'s (?:\w+ )?(?:al )?|(?: \w+)? (?:suburb|district|neighbou?rhood|quarter|area) of (?:al )?")
 """What may stand between a city and a place of its own: "Baghdad's northern X district", "the Baghdad suburb of X"."""
 
 _ON_THE_WAY = ("distance.km", "distance.behind", "quantity.about", "quantity.at_least")
 _DISTANCE = 45
-_NOT_LISTED = re.compile(r"[^,;]{0,12}")
+_NOT_LISTED = re.compile(r"[^,;]{0,20}")
 _COMMA = 25
 _OTHER_CLAUSE = 200
 _COUNTRY = 80
 _BACK = 2
 _LEAD = 4
 _ARTICLES = ("", "the", "la", "capital", "the capital", "la capitale", "ל")
+
+
+_CONTAINED_WORDS = 3
+
+
+@cache
+def _contained() -> re.Pattern[str]:
+    """What may stand between a place and the one that contains it: "Mansour district, in western Baghdad"."""
+    either = "|".join(sorted(map(re.escape, words("leads_to_city")), key=len, reverse=True))
+    return re.compile(rf"[ ,،]*(?:(?:{either})[ ,،]+){{0,{_CONTAINED_WORDS}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +124,13 @@ class Map:
             all_named = self.named[sentence.number] = [self._as_person(sentence, named, persons) for named in self.named[sentence.number]]
             self._contain(all_named)
             if not capital:
-                self._of_others(all_named)
+                self._of_others(sentence, all_named)
 
     def _contain(self, all_named: list[Named]) -> None:
         """ "Mansour, Baghdad" is in the city; "Mansour, Mosul" is none of ours: a name that others behind it contain."""
         for index in reversed(range(len(all_named) - 1)):
             inner, outer = all_named[index], all_named[index + 1]
-            if not inner.usable or inner.entry.scope not in ("city", "belt") or not _CONTAINED.fullmatch(self._view[inner.hit.end : outer.hit.start]):
+            if not inner.usable or inner.entry.scope not in ("city", "belt") or not _contained().fullmatch(self._view[inner.hit.end : outer.hit.start]):
                 continue
             if outer.scope == "elsewhere" and is_broad(outer.entry) and outer.usable:
                 all_named[index] = replace(inner, verdict="namesake")
@@ -140,13 +146,23 @@ class Map:
         again = named.usable and named.entry.name in persons and "place.inside" not in self._leading(sentence, named.hit)
         return replace(named, verdict="person") if again else named
 
-    def _of_others(self, all_named: list[Named]) -> None:
-        """Where a text does not name Baghdad, a quarter is of the other city that its sentence names behind it: "Karama and Nour, in Mosul"."""
+    def _of_others(self, sentence: Sentence, all_named: list[Named]) -> None:
+        """Where a text does not name Baghdad, a quarter is of the other city that its sentence names behind it, or its clause before it.
+
+        "Karama and Nour, in Mosul"; "in Kabul a bomber attacked the Green Zone".
+        """
         for index, inner in enumerate(all_named):
-            behind = (n for n in all_named[index + 1 :] if n.usable and is_broad(n.entry) and n.entry.kind != "country")
-            outer = next(behind, None)
-            if inner.usable and inner.entry.scope == "city" and inner.entry.kind in _QUARTERS and outer and outer.scope == "elsewhere":
+            if not inner.usable or inner.entry.scope != "city" or inner.entry.kind not in _QUARTERS:
+                continue
+            outer = next((n for n in all_named[index + 1 :] if self._is_city(n)), None)
+            led = (n for n in all_named[:index] if self._is_city(n) and sentence.clause(n.hit) == sentence.clause(inner.hit))
+            before = next((n for n in led if "place.inside" in self._leading(sentence, n.hit)), None)
+            if any(n and n.scope == "elsewhere" for n in (outer, before)):
                 all_named[index] = replace(inner, verdict="namesake")
+
+    @staticmethod
+    def _is_city(named: Named) -> bool:
+        return named.usable and is_broad(named.entry) and named.entry.kind != "country"
 
     def bind(self, sentence: Sentence, trigger: Hit) -> Bound | None:
         """Same clause, else same sentence, else the sentences before it, the title, the lead, and at last the dateline."""

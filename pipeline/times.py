@@ -38,6 +38,7 @@ _OLD = {
     "time.earlier_this_month": 7,
 }
 _OLD_UNITS = {"time.years": 365, "time.months": 30, "time.weeks": 7}
+_GLUED_YEAR = re.compile(r"(?<![\w.,/-])((?:19[5-9]|20[0-4])\d)(?!(?:[mgpx]|km|kg|mm|cm|ft|hp)\b)[^\W\d]{1,4}(?!\w)")
 _NUMERIC = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})(?![\d/])|(?<!\d)(\d{4}) (\d{2}) (\d{2})(?!\d)")
 _NEAR = 3
 _SOON = timedelta(days=31)
@@ -82,7 +83,12 @@ def clock_of(report: Report) -> Clock:
 
 def moments(sentence: Sentence, view: str, clock: Clock, *, month_first: bool) -> list[Moment]:
     """Every time that the sentence states, in order."""
-    dates = [*_written_dates(sentence, view, clock), *_numeric_dates(sentence, view, month_first), *_jalali_dates(sentence, view, clock)]
+    dates = [
+        *_written_dates(sentence, view, clock),
+        *_glued_years(sentence, view, clock),
+        *_numeric_dates(sentence, view, month_first),
+        *_jalali_dates(sentence, view, clock),
+    ]
     words = [moment for moment in _relative(sentence, view, clock) if not any(0 <= date.start - moment.end <= _NEAR for date in dates)]
     found = [*dates, *words]
     return [_aged(moment, clock) for moment in sorted(found, key=lambda moment: moment.start)]
@@ -108,6 +114,14 @@ def _written_dates(sentence: Sentence, view: str, clock: Clock) -> Iterator[Mome
     for number in numbers:
         if clock.today and 1900 <= (number.number or 0) < clock.today.year and number.end - number.start == 4:
             yield Moment(number.start, number.end, days_ago=(clock.today - date(number.number or 0, 12, 31)).days, precision="year")
+
+
+def _glued_years(sentence: Sentence, view: str, clock: Clock) -> Iterator[Moment]:
+    """A past year with the ending of its case: "2007an" (Kurmanji), "٢٠٠٧ی" (Sorani)."""
+    for found in _GLUED_YEAR.finditer(view, sentence.start, sentence.end):
+        year = int(found[1])
+        if clock.today and year < clock.today.year:
+            yield Moment(found.start(), found.end(1), days_ago=(clock.today - date(year, 12, 31)).days, precision="year")
 
 
 def _beside(month: Hit, numbers: Sequence[Hit], view: str, low: int, high: int) -> Hit | None:
