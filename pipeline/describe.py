@@ -125,7 +125,7 @@ def _record(bound: Bound | None) -> Place | None:
     if bound is None:
         return None
     place = replace(bound.named.entry.place(), scope=bound.named.scope)
-    if bound.named.verdict == "near":
+    if bound.named.verdict in ("near", "belt"):
         return replace(place, latitude=None, longitude=None, geo_precision=None, district=None)
     return place
 

@@ -24,7 +24,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class PlaceNamed:
-    """A place that the text names, its scope, and the verdict: place, near, or why nothing can have happened there."""
+    """A place that the text names, its scope, and the verdict: place, near, belt, or why nothing can have happened there."""
 
     words: str
     name: str

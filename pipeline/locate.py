@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,12 @@ _OWNED = re.compile(r"'s (?:\w+ )?(?:al )?|(?: \w+)? (?:suburb|district|neighbou
 
 _ON_THE_WAY = ("distance.km", "distance.behind", "quantity.about", "quantity.at_least")
 _DISTANCE = 45
+_OFF = ("near", "belt")
+"""Verdicts on a name that a distance or a direction leads away from."""
+
+_BELT_KILOMETRES = 25
+"""How far from Baghdad the towns of its belt lie, the nearer ones: what is farther off may be any place."""
+
 _NOT_LISTED = re.compile(r"[^,;]{0,20}")
 _COMMA = 25
 _OTHER_CLAUSE = 200
@@ -59,7 +66,7 @@ def _contained() -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A place that a sentence names. `verdict`: place, near (a distance or direction from it), or why it is no place of an event."""
+    """A place that a sentence names. `verdict`: place, near (a distance or direction from it), belt (a short distance), or why it is no place of an event."""
 
     hit: Hit
     entry: Entry
@@ -70,13 +77,13 @@ class Named:
     @property
     def usable(self) -> bool:
         """Whether it can be where something happened."""
-        return self.verdict in ("place", "near")
+        return self.verdict in ("place", *_OFF)
 
     @property
     def scope(self) -> str:
         """city, belt, near, elsewhere or unknown."""
-        if self.verdict == "near":
-            return "near" if self.entry.scope == "city" else "elsewhere"
+        if self.verdict in _OFF:
+            return self.verdict if self.entry.scope == "city" else "elsewhere"
         return "city" if self.inside else self.entry.scope
 
 
@@ -195,7 +202,7 @@ class Map:
         usable = [named for named in self.named[sentence.number] if named.usable]
         if not usable:
             return None
-        best = min(usable, key=lambda named: (named.verdict == "near", self._cost(sentence, trigger, named)))
+        best = min(usable, key=lambda named: (named.verdict in _OFF, self._cost(sentence, trigger, named)))
         return self._sharpened(best, usable)
 
     def _cost(self, sentence: Sentence, trigger: Hit, named: Named) -> int:
@@ -240,7 +247,15 @@ class Map:
         leading = self._leading(sentence, hit)
         if leading & {"place.origin", "place.outside"}:
             return "origin"
-        return "near" if leading & {"distance.direction", "distance.from"} or self._led_from(sentence, hit) else "place"
+        if leading & {"distance.direction", "distance.from"} or self._led_from(sentence, hit):
+            return "belt" if entry.name in _CAPITAL and self._kilometres(sentence, hit) <= _BELT_KILOMETRES else "near"
+        return "place"
+
+    def _kilometres(self, sentence: Sentence, hit: Hit) -> float:
+        """The distance that stands before a name, "24 km west of"; without end where none does."""
+        before = [other for other in sentence.hits if hit.start - _DISTANCE <= other.start and other.end <= hit.start]
+        stated = (number.number for number, unit in itertools.pairwise(before) if "distance.km" in unit.concepts and number.number is not None)
+        return next(stated, math.inf)
 
     def _led_from(self, sentence: Sentence, hit: Hit) -> bool:
         """Whether a distance and a direction stand behind the name: "Baghdad's 30 km north"."""
