@@ -110,7 +110,7 @@ def place_forms(places: tuple[Entry, ...]) -> Iterator[Form]:
             language = languages.get(code, _PLAIN)
             for name in names:
                 for sense in senses:
-                    yield language.form(name, sense, anywhere=True)
+                    yield from (language.form(spelled, sense, anywhere=True) for spelled in language.spelled(name))
                     yield _hashtag(name, sense)
 
 

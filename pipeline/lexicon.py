@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.datafiles import DATA, read_family, read_toml, refuse
 from pipeline.folding import fold
 
-_KEYS = {"code", "name", "scripts", "prefixes", "suffixes", "concepts", "numbers", "months", "weekdays", "words", "examples"}
+_KEYS = {"code", "name", "scripts", "prefixes", "suffixes", "spellings", "concepts", "numbers", "months", "weekdays", "words", "examples"}
 _WORDS = ("joins", "in_dates", "abbreviations", "leads_to_city")
 _GAP = " ... "
 _BETWEEN = r"(?!\w)[^.!?;:؟]{1,60}?"
@@ -54,6 +54,13 @@ class Language:
     prefixes: frozenset[str]
     suffixes: tuple[str, ...]
     table: Mapping[str, Any]
+
+    def spelled(self, written: str) -> Iterator[str]:
+        """The form as it is written, and as it may be spelled: each pair of `spellings` puts one letter in place of another."""
+        yield written
+        for letter, other in self.table.get("spellings", ()):
+            if letter in written:
+                yield written.replace(letter, other)
 
     def form(self, written: str, sense: Sense, *, anywhere: bool = False) -> Form:
         """A form as files write it.
@@ -124,16 +131,22 @@ def _errors(name: str, table: Mapping[str, Any]) -> Iterator[str]:
         yield from (
             f"{key}: {form!r} is {value!r}" for form, value in table.get(key, {}).items() if not isinstance(value, int) or not lowest <= value <= highest
         )
+    yield from (f"spellings: {pair!r} is no pair of letters" for pair in table.get("spellings", ()) if not _is_pair(pair))
     yield from (f"words: unknown list {key!r}; known are {', '.join(_WORDS)}" for key in sorted(table.get("words", {}).keys() - set(_WORDS)))
     forms = [form for forms in table.get("concepts", {}).values() for form in forms] + [*table.get("numbers", ()), *table.get("months", ())]
     yield from (f"empty form {form!r}" for form in forms if not _WORD.search(form))
+
+
+def _is_pair(given: object) -> bool:
+    return isinstance(given, list) and len(given) == 2 and all(isinstance(letter, str) and letter for letter in given)
 
 
 def language_forms(language: Language) -> Iterator[Form]:
     """Every form of a language file. Names of actors count in a text of any language."""
     for concept, written in language.table.get("concepts", {}).items():
         for form in written:
-            yield language.form(form, Sense("concept", concept=concept), anywhere=concept.startswith("actor."))
+            for spelled in language.spelled(form):
+                yield language.form(spelled, Sense("concept", concept=concept), anywhere=concept.startswith("actor."))
     for kind, key in (("number", "numbers"), ("month", "months"), ("weekday", "weekdays")):
         for form, value in language.table.get(key, {}).items():
             yield language.form(form, Sense(kind, value=value))

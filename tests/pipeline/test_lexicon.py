@@ -102,3 +102,10 @@ def test_every_concept_has_a_meaning_and_is_used() -> None:
 
 def test_the_page_shows_what_each_language_can_say() -> None:
     assert PAGE.read_text(encoding="utf8") == page_with_table(), "write it anew: python -m tests.pipeline.coverage_page"
+
+
+def test_a_form_counts_in_each_spelling() -> None:
+    arabic = load_languages()["ar"]
+
+    assert list(arabic.spelled("قصف")) == ["قصف", "گصف"]
+    assert list(arabic.spelled("صاروخ")) == ["صاروخ"]
