@@ -16,14 +16,14 @@ from pipeline.fold import Cells, Element, Fold, Write, micros
 from pipeline.fold_in_order import BatchByKey, FoldInOrder
 from pipeline.incidents import (
     ALIKE,
-    MOST_TOLD,
     SURE,
     Told,
     adds_nothing,
     alerts_by_itself,
     assemble,
     cancel,
-    is_copy,
+    is_another,
+    kept,
     likeness,
     relevant,
     revise,
@@ -97,12 +97,17 @@ def _anchor(incidents: Sequence[Incident], joined: dict[str, list[Told]], tellin
     Of several that are surely the same the oldest takes it, so that two names of one place do not divide the reports.
     """
     report, event = telling
-    scored = [(likeness(event, incident.event, _apart(report, incident.event)), incident.anchor) for incident in incidents]
+    scored = [
+        (likeness(event, incident.event, _apart(report, incident.event)), incident.anchor) for incident in incidents if not is_another(event, incident.told)
+    ]
     scored += [(likeness(event, other, timedelta()), anchor) for anchor, others in joined.items() for _, other in others]
     best, anchor = max(((min(score, SURE), anchor) for score, anchor in scored), key=lambda pair: pair[0], default=(0.0, ""))
     if best >= ALIKE:
         return anchor
     new = f"{report.item_id}/{event.type}"
+    others = {incident.anchor for incident in incidents if any(told.item_id != report.item_id for told, _ in incident.told)}
+    if new in others:  # an edit leaves the incident that the report once opened to those who joined it
+        new += f"/edit-{report.item_revision}"
     return f"{new}/{len(joined)}" if new in joined else new
 
 
@@ -112,26 +117,23 @@ def _apart(report: Report, event: Event) -> timedelta:
 
 
 def _with_report(incident: Incident | None, anchor: str, report: Report, telling: Sequence[Told]) -> Incident | None:
-    """The incident with this report's tellings in place of its earlier ones; None where nothing is left of it.
-
-    A copy that adds nothing is remembered and gives no revision; beyond MOST_TOLD tellings, what adds nothing is not even remembered.
-    """
+    """The incident with this report's tellings in place of its earlier ones; None where nothing is left of it. What adds nothing gives no revision."""
     earlier = incident.told if incident else ()
-    kept = tuple(told for told in earlier if told[0].item_id != report.item_id)
-    if incident and not telling and len(kept) == len(earlier):
+    others = tuple(told for told in earlier if told[0].item_id != report.item_id)
+    if incident and not telling and len(others) == len(earlier):
         return incident
-    told = tuple(sorted((*kept, *telling), key=lambda t: (t[0].first_seen, t[0].item_id)))
+    told = kept((*others, *telling))
     if not told:
         return None
-    before, alerted = (incident.event, incident.alerted) if incident else (None, False)
-    event = assemble(told, anchor)
-    alerted_now = alerted or alerts_by_itself(told)
-    quiet = is_copy(report, kept) or len(told) > MOST_TOLD
-    if incident and before and alerted_now == alerted and adds_nothing(event, before) and (quiet or event.reports == before.reports):
-        if len(told) <= MOST_TOLD:
-            return Incident(anchor, told, replace(before, last_seen=event.last_seen), alerted)
-        return incident if event.last_seen - before.last_seen < _LATELY else replace(incident, event=replace(before, last_seen=event.last_seen))
-    return Incident(anchor, told, revise(event, before, told=told, alerted=alerted), alerted_now)
+    if incident is None:
+        return Incident(anchor, told, revise(assemble(told, anchor), None, told=told, alerted=False), alerts_by_itself(told))
+    event, alerted = assemble(told, anchor), incident.alerted or alerts_by_itself(told)
+    if alerted != incident.alerted or not adds_nothing(event, incident.event):
+        return Incident(anchor, told, revise(event, incident.event, told=told, alerted=incident.alerted), alerted)
+    seen = max(report.first_seen, incident.event.last_seen)
+    if told == earlier and seen - incident.event.last_seen < _LATELY:
+        return incident
+    return Incident(anchor, told, replace(incident.event, last_seen=seen), alerted)
 
 
 class Incidents:

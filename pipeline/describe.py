@@ -50,6 +50,7 @@ def describe(group: Group, scene: Sequence[Sentence], reading: Reading, tolls: T
     types = in_precedence(group.types)
     for telling in group.tellings:
         notes.note(telling.rule.id, telling.trigger, *telling.support)
+        notes.note("slot.again", *telling.sentence.having(("time.again",)))
     bound = _place(group, notes)
     values = _toll(types[0], scene, tolls, notes) | _projectiles(types[0], scene, notes) | _actors(scene, notes) | _when(group, dated, clock, notes)
     killed, injured = (values[f"{kind}_max"] or values[f"{kind}_min"] for kind in ("killed", "injured"))

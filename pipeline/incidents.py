@@ -13,8 +13,10 @@ from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from hashlib import blake2b, sha256
 from math import cos, hypot, radians
+from operator import attrgetter
 from typing import Any, cast
 
+from pipeline.locate import CAPITAL
 from pipeline.rules import CLASSES, in_precedence
 from pipeline.severity import SEVERITIES, severity
 from pipeline.status import STALE_DAYS
@@ -25,6 +27,12 @@ Told = tuple[Report, TaggedEvent]
 
 MIDNIGHT = 0.3
 """Likeness of two neighbouring days: one night is told under both, but so are two attacks."""
+
+_UNDATED = ((timedelta(hours=3), 0.8), (timedelta(hours=14), 0.6), (timedelta(hours=36), MIDNIGHT))
+"""Likeness of days of which one is not stated, by how far apart the reports came: news tells of its own day and the night before."""
+
+OTHER_TYPE = 0.8
+"""What is left of a likeness where the types are only akin: an explosion, then a car bomb."""
 
 Point = tuple[float, float]
 
@@ -40,11 +48,14 @@ HAPPENED = ("intercepted", "foiled", "attempted", "claimed", "reported", "denied
 _PRECISIONS = ("minute", "hour", "part_of_day", "day", "month", "year", "unknown")
 STALE = timedelta(days=STALE_DAYS)
 _EVIDENCE_REPORTS = 8
+_AGAIN = "slot.again"
 MOST_TOLD = 60
-"""Tellings of an incident that are kept; beyond them only those that add something."""
+"""Tellings of an incident that say the same and are kept: the earliest."""
 
 _NOT_MATERIAL = {"revision", "content_hash", "change", "changed", "alert", "alert_reason", "mode", "evidence", "last_seen"}
-_SAID = tuple(f.name for f in fields(Event) if f.name not in {*_NOT_MATERIAL, "reports", "urgency", "lexicon_version"})
+_CHANGES_ALONE = {"urgency", "lexicon_version"}
+_SAID = tuple(f.name for f in fields(Event) if f.name not in _NOT_MATERIAL | _CHANGES_ALONE)
+_saying = attrgetter(*(f.name for f in fields(TaggedEvent) if f.name != "evidence"))
 
 
 def relevant(event: TaggedEvent) -> bool:
@@ -62,11 +73,10 @@ def likeness(event: TaggedEvent, other: TaggedEvent | Event, apart: timedelta) -
     """
     if not _same_class({event.type, *event.labels}, {other.type, *other.labels}) or _standing(event.status) != _standing(other.status):
         return 0.0
-    day = _day_likeness(event.event_date, other.event_date, apart)
-    if day == MIDNIGHT and _contradict(event, other):
+    day, place = _day_likeness(event.event_date, other.event_date, apart), _place_likeness(event.place, other.place)
+    if not day or not place or (day == MIDNIGHT and _contradict(event, other)) or (place < 1 and _fewer(event, other)):
         return 0.0
-    place = _place_likeness(event.place, other.place)
-    return (day + place) / 2 if day and place else 0.0
+    return (day + place) / 2 * (1 if {event.type, *event.labels} & {other.type, *other.labels} else OTHER_TYPE)
 
 
 def assemble(told: Sequence[Told], anchor: str) -> Event:
@@ -81,7 +91,7 @@ def assemble(told: Sequence[Told], anchor: str) -> Event:
     target = _first_known(_most_common(event.target for event in events if event.target != "unknown"))
     weapon = _first_known(_most_common(event.weapon for event in events if event.weapon != "unknown"))
     when = _when(events)
-    refs = _references(reports)
+    refs = _references(told)
     families = tuple(sorted({ref.family for ref in refs}))
     reliability = min(ref.source_reliability for ref in refs)
     credibility = _credibility(len(families), reliability, denied=status == "denied")
@@ -135,14 +145,28 @@ def revise(event: Event, before: Event | None, *, told: Sequence[Told], alerted:
 
 
 def adds_nothing(event: Event, before: Event) -> bool:
-    """True where an event says no more than before, but for the reports that it rests on."""
+    """True where an event says the same as before, and rests on the same reports."""
     return all(getattr(event, name) == getattr(before, name) for name in _SAID)
 
 
-def is_copy(report: Report, told: Sequence[Told]) -> bool:
-    """True where the report belongs to the story of one that was told before."""
-    story = report.story_id or report.item_id
-    return any(story in (other.story_id, other.item_id) for other, _ in told)
+def is_another(event: TaggedEvent, told: Sequence[Told]) -> bool:
+    """True where the event is told as a second one, and none of these is: a second salvo is no other telling of the first."""
+    return _AGAIN in _rules(event) and not any(_AGAIN in _rules(other) for _, other in told)
+
+
+def _rules(event: TaggedEvent) -> set[str]:
+    return {evidence.rule for evidence in event.evidence}
+
+
+def kept(told: Iterable[Told]) -> tuple[Told, ...]:
+    """The tellings in order, and of those that say the same the earliest only: whatever the order they came in."""
+    said: Counter[Any] = Counter()
+    first = []
+    for report, event in sorted(told, key=lambda t: (t[0].first_seen, t[0].item_id)):
+        said[_saying(event)] += 1
+        if said[_saying(event)] <= MOST_TOLD:
+            first.append((report, event))
+    return tuple(first)
 
 
 def cancel(before: Event, *, alerted: bool) -> Event:
@@ -207,7 +231,7 @@ def _day_likeness(day: str | None, other: str | None, apart: timedelta) -> float
     if day and other:
         days = abs((date.fromisoformat(day) - date.fromisoformat(other)).days)
         return (1.0, MIDNIGHT)[days] if days < 2 else 0.0
-    return 0.6 if apart <= timedelta(hours=36) else 0.0
+    return next((likeness for within, likeness in _UNDATED if apart <= within), 0.0)
 
 
 def _contradict(event: TaggedEvent, other: TaggedEvent | Event) -> bool:
@@ -216,11 +240,18 @@ def _contradict(event: TaggedEvent, other: TaggedEvent | Event) -> bool:
     return any(mine is not None and theirs is not None and mine != theirs for mine, theirs in tolls)
 
 
+def _fewer(event: TaggedEvent, other: TaggedEvent | Event) -> bool:
+    """True where fewer are killed than was told before: tolls rise."""
+    return event.killed_max is not None and other.killed_min is not None and 0 < event.killed_max < other.killed_min
+
+
 def _place_likeness(place: Place | None, other: Place | None) -> float:
-    if place is None or other is None or place.scope != other.scope:
+    if place is None or other is None:
         return 0.0
-    if place.name == other.name:
+    if place.name == other.name and (place.scope == other.scope or place.name not in CAPITAL):
         return 1.0
+    if place.scope != other.scope:
+        return 0.0
     here, there = (place.latitude, place.longitude), (other.latitude, other.longitude)
     if None in (*here, *there) or 3 in (place.geo_precision, other.geo_precision):
         return 0.6
@@ -261,26 +292,29 @@ def _when(events: Sequence[TaggedEvent]) -> TaggedEvent:
     return min(dated, key=lambda event: _PRECISIONS.index(event.event_time_precision))
 
 
-def _references(reports: Sequence[Report]) -> tuple[ReportRef, ...]:
-    """A reference each; a copy counts for the family of the story's first member here."""
+def _references(told: Sequence[Told]) -> tuple[ReportRef, ...]:
+    """A reference each, but none to a copy that says no more than its story has said; a copy counts for the family of the story's first member here."""
     origin: dict[str, str] = {}
-    refs = []
-    for report in {report.item_id: report for report in reports}.values():
+    said: set[Any] = set()
+    refs: dict[str, ReportRef] = {}
+    for report, event in told:
         story = report.story_id or report.item_id
         counts_for = origin.setdefault(story, family(report))
-        refs.append(
-            ReportRef(
-                item_id=report.item_id,
-                native_id=report.native_id,
-                source_id=report.source_id,
-                publisher=report.publisher,
-                family=counts_for,
-                story_id=story,
-                first_seen=report.first_seen,
-                source_reliability=report.source_reliability,
-            )
+        saying = story, _saying(event)
+        if saying in said:
+            continue
+        said.add(saying)
+        refs[report.item_id] = ReportRef(
+            item_id=report.item_id,
+            native_id=report.native_id,
+            source_id=report.source_id,
+            publisher=report.publisher,
+            family=counts_for,
+            story_id=story,
+            first_seen=report.first_seen,
+            source_reliability=report.source_reliability,
         )
-    return tuple(refs)
+    return tuple(refs.values())
 
 
 def _credibility(families: int, reliability: str, *, denied: bool) -> int:

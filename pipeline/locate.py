@@ -28,7 +28,9 @@ _OF_IRAQ = frozenset(("speech.iraqi",)).union(
 """Actors whose name says that a text is about Iraq."""
 
 _QUARTERS = ("district", "neighbourhood", "street", "square")
-_CAPITAL = ("Baghdad", "Baghdad Governorate")
+CAPITAL = ("Baghdad", "Baghdad Governorate")
+"""Names of the city as a whole."""
+
 _FIRST_NAMES = re.compile(r" (?:[^\W\d]+ ){1,3}(?:al|el|ul|as|ad) ")
 
 _DATELINE_END = re.compile(r"\s?[-–—]{1,3}\s|[–—]|:\s|\)\s")
@@ -126,7 +128,7 @@ class Map:
             entry = next((entry for entry in found if self._has_what_it_needs(entry)), found[0])
             self.named[sentence.number].append(Named(hit, entry, self._verdict(sentence, hit, entry)))
         persons = {named.entry.name for all_named in self.named.values() for named in all_named if named.verdict == "person"}
-        capital = any(named.usable and named.entry.name in _CAPITAL for all_named in self.named.values() for named in all_named)
+        capital = any(named.usable and named.entry.name in CAPITAL for all_named in self.named.values() for named in all_named)
         for sentence in sentences:
             all_named = self.named[sentence.number] = [self._as_person(sentence, named, persons) for named in self.named[sentence.number]]
             self._contain(all_named)
@@ -248,7 +250,7 @@ class Map:
         if leading & {"place.origin", "place.outside"}:
             return "origin"
         if leading & {"distance.direction", "distance.from"} or self._led_from(sentence, hit):
-            return "belt" if entry.name in _CAPITAL and self._kilometres(sentence, hit) <= _BELT_KILOMETRES else "near"
+            return "belt" if entry.name in CAPITAL and self._kilometres(sentence, hit) <= _BELT_KILOMETRES else "near"
         return "place"
 
     def _kilometres(self, sentence: Sentence, hit: Hit) -> float:

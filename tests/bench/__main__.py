@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 
-from tests.bench import chain, collector, dedupe, feeds, language, live, memory, tagging
+from tests.bench import chain, collector, correlation, dedupe, feeds, language, live, memory, tagging
 
 ALL = {
     "chain": chain.main,
+    "correlation": correlation.main,
     "dedupe": dedupe.main,
     "memory": memory.main,
     "feeds": feeds.main,

@@ -6,7 +6,7 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from threading import Thread
 from urllib.error import HTTPError
@@ -15,6 +15,7 @@ import pytest
 from kafka import TopicPartition
 
 from pipeline.broker.cluster import Cluster
+from pipeline.correlate import Incident, correlate
 from pipeline.replay import replay
 from pipeline.settings import Settings
 from pipeline.sinks.avro_files import EVENTS, read_files
@@ -42,16 +43,30 @@ def own_live(own_cluster: Callable[..., Cluster], prism_installed: None, tmp_pat
 
 
 def check_complete(live: Live, sent: list[RawItem]) -> None:
-    """Every item has one report; every item that tells of an incident stands in one; each revision is there once, and the last of
-    each is the latest."""
+    """Every item has one report; incidents rest on as many as the same reports give without a fault; each revision is there once, and the
+    last of each is the latest."""
     reports = live.read(live.topics.reports, Report)
     assert Counter(report.item_id for report in reports) == Counter(item.item_id for item in sent)
     events = live.read(live.topics.events, Event)
     assert set(Counter((event.event_id, event.content_hash) for event in events).values()) == {1}
     last = newest(events)
     assert newest(live.read(live.topics.events_latest, Event)) == last
-    telling = {report.item_id for report in reports if report.events}
-    assert Counter(told.item_id for event in last.values() for told in event.reports) == Counter(telling)
+    assert rests_on(last) == rests_on(newest(amount_to(reports)))
+
+
+def rests_on(last: Mapping[str, Event]) -> Counter[str]:
+    """The items that events rest on."""
+    return Counter(ref.item_id for event in last.values() for ref in event.reports)
+
+
+def amount_to(reports: Iterable[Report]) -> list[Event]:
+    """The revisions that these reports give rise to, folded one by one."""
+    incidents: list[Incident] = []
+    revisions: list[Event] = []
+    for report in sorted(reports, key=lambda report: (report.first_seen, report.item_id)):
+        incidents, more = correlate(incidents, report, ttl=Settings().incident_ttl)
+        revisions += more
+    return revisions
 
 
 def checks(live: Live) -> dict[str, str]:
