@@ -14,20 +14,8 @@ from apache_beam.pvalue import PCollection
 from pipeline.dead_letter import dead_letter
 from pipeline.fold import Cells, Element, Fold, Write, micros
 from pipeline.fold_in_order import BatchByKey, FoldInOrder
-from pipeline.incidents import (
-    ALIKE,
-    SURE,
-    Told,
-    adds_nothing,
-    alerts_by_itself,
-    assemble,
-    cancel,
-    is_another,
-    kept,
-    likeness,
-    relevant,
-    revise,
-)
+from pipeline.incidents import adds_nothing, alerts_by_itself, assemble, cancel, kept, relevant, revise
+from pipeline.likeness import ALIKE, SURE, Told, is_another, likeness
 from pipeline.metrics import failed
 from pipeline.normalise import UNKNOWN_TIME
 from pipeline.packing import pack, unpacker

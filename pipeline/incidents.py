@@ -1,7 +1,7 @@
-"""What an incident is: when two reports tell of one, and the Event that its reports amount to. Pure.
+"""What an incident is: the Event that its reports amount to, and its revisions. Pure.
 
-The rules of identity all stand in `likeness`. An Event is computed anew from all reports of the incident each time one
-joins, changes or is withdrawn, so that no order of arrival and no edit leaves a trace that the reports do not support.
+An Event is computed anew from all reports of the incident each time one joins, changes or is withdrawn, so that no order of arrival and
+no edit leaves a trace that the reports do not support.
 """
 
 from __future__ import annotations
@@ -10,45 +10,20 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b, sha256
-from math import cos, hypot, radians
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any
 
-from pipeline.locate import CAPITAL
-from pipeline.rules import CLASSES, in_precedence
+from pipeline.likeness import HAPPENED, Told
+from pipeline.rules import in_precedence
 from pipeline.severity import SEVERITIES, severity
 from pipeline.status import STALE_DAYS
 from schemas.records import Event, EventEvidence, FieldChange, Place, Report, ReportRef, TaggedEvent
 
-Told = tuple[Report, TaggedEvent]
-"""One event as one report tells of it."""
-
-MIDNIGHT = 0.3
-"""Likeness of two neighbouring days: one night is told under both, but so are two attacks."""
-
-_UNDATED = ((timedelta(hours=3), 0.8), (timedelta(hours=14), 0.6), (timedelta(hours=36), MIDNIGHT))
-"""Likeness of days of which one is not stated, by how far apart the reports came: news tells of its own day and the night before."""
-
-OTHER_TYPE = 0.8
-"""What is left of a likeness where the types are only akin: an explosion, then a car bomb."""
-
-Point = tuple[float, float]
-
-ALIKE = 0.5
-"""Least likeness of two tellings of one incident."""
-
-SURE = 0.8
-"""Likeness from which on nothing more is gained."""
-
-HAPPENED = ("intercepted", "foiled", "attempted", "claimed", "reported", "denied")
-"""Statuses of something that happened, or is said to have; the one that says most first."""
-
 _PRECISIONS = ("minute", "hour", "part_of_day", "day", "month", "year", "unknown")
 STALE = timedelta(days=STALE_DAYS)
 _EVIDENCE_REPORTS = 8
-_AGAIN = "slot.again"
 MOST_TOLD = 60
 """Tellings of an incident that say the same and are kept: the earliest."""
 
@@ -62,21 +37,6 @@ def relevant(event: TaggedEvent) -> bool:
     """True where the event can be an incident of Baghdad: bound to a place there, and for an older one, dated."""
     here = event.place is not None and event.place.scope in ("city", "belt", "near")
     return here and (event.status not in ("retrospective", "hypothetical") or event.event_date is not None)
-
-
-def likeness(event: TaggedEvent, other: TaggedEvent | Event, apart: timedelta) -> float:
-    """How surely a told event is the same as another, told or assembled, that was last seen `apart` in time; 0 to 1.
-
-    0 where type class, standing, day or place exclude each other; else the mean of what day and place say. Two precise
-    places farther apart than 3 km, or days farther apart than a midnight, are two incidents; so are two days that give
-    different tolls, or that only the city's name holds together.
-    """
-    if not _same_class({event.type, *event.labels}, {other.type, *other.labels}) or _standing(event.status) != _standing(other.status):
-        return 0.0
-    day, place = _day_likeness(event.event_date, other.event_date, apart), _place_likeness(event.place, other.place)
-    if not day or not place or (day == MIDNIGHT and _contradict(event, other)) or (place < 1 and _fewer(event, other)):
-        return 0.0
-    return (day + place) / 2 * (1 if {event.type, *event.labels} & {other.type, *other.labels} else OTHER_TYPE)
 
 
 def assemble(told: Sequence[Told], anchor: str) -> Event:
@@ -149,15 +109,6 @@ def adds_nothing(event: Event, before: Event) -> bool:
     return all(getattr(event, name) == getattr(before, name) for name in _SAID)
 
 
-def is_another(event: TaggedEvent, told: Sequence[Told]) -> bool:
-    """True where the event is told as a second one, and none of these is: a second salvo is no other telling of the first."""
-    return _AGAIN in _rules(event) and not any(_AGAIN in _rules(other) for _, other in told)
-
-
-def _rules(event: TaggedEvent) -> set[str]:
-    return {evidence.rule for evidence in event.evidence}
-
-
 def kept(told: Iterable[Told]) -> tuple[Told, ...]:
     """The tellings in order, and of those that say the same the earliest only: whatever the order they came in."""
     said: Counter[Any] = Counter()
@@ -215,54 +166,8 @@ def family(report: Report) -> str:
     return report.publisher or report.source_id
 
 
-def _standing(status: str) -> str:
-    return "happened" if status in HAPPENED else status
-
-
 def _rank(status: str) -> int:
     return HAPPENED.index(status) if status in HAPPENED else len(HAPPENED)
-
-
-def _same_class(labels: set[str], others: set[str]) -> bool:
-    return bool(labels & others) or any(labels & kind and others & kind for kind in CLASSES)
-
-
-def _day_likeness(day: str | None, other: str | None, apart: timedelta) -> float:
-    if day and other:
-        days = abs((date.fromisoformat(day) - date.fromisoformat(other)).days)
-        return (1.0, MIDNIGHT)[days] if days < 2 else 0.0
-    return next((likeness for within, likeness in _UNDATED if apart <= within), 0.0)
-
-
-def _contradict(event: TaggedEvent, other: TaggedEvent | Event) -> bool:
-    """True where both state how many were killed or injured, and not the same."""
-    tolls = ((getattr(event, name), getattr(other, name)) for name in ("killed_max", "injured_max"))
-    return any(mine is not None and theirs is not None and mine != theirs for mine, theirs in tolls)
-
-
-def _fewer(event: TaggedEvent, other: TaggedEvent | Event) -> bool:
-    """True where fewer are killed than was told before: tolls rise."""
-    return event.killed_max is not None and other.killed_min is not None and 0 < event.killed_max < other.killed_min
-
-
-def _place_likeness(place: Place | None, other: Place | None) -> float:
-    if place is None or other is None:
-        return 0.0
-    if place.name == other.name and (place.scope == other.scope or place.name not in CAPITAL):
-        return 1.0
-    if place.scope != other.scope:
-        return 0.0
-    here, there = (place.latitude, place.longitude), (other.latitude, other.longitude)
-    if None in (*here, *there) or 3 in (place.geo_precision, other.geo_precision):
-        return 0.6
-    return 0.8 if kilometres(cast(Point, here), cast(Point, there)) <= 3 else 0.0
-
-
-def kilometres(here: Point, there: Point) -> float:
-    """Distance of two points (degrees north, degrees east); flat earth, good to 1 % over a city."""
-    north = (here[0] - there[0]) * 111.2
-    east = (here[1] - there[1]) * 111.2 * cos(radians(here[0]))
-    return hypot(north, east)
 
 
 def _most_common(values: Iterable[Any]) -> list[Any]:
