@@ -162,8 +162,8 @@ def is_stale(report: Report, event: TaggedEvent) -> bool:
 
 
 def family(report: Report) -> str:
-    """Publisher family that the report counts for."""
-    return report.publisher or report.source_id
+    """Publisher family that the report counts for: the agency that it credits, else its publisher, else its source."""
+    return report.credit or report.publisher or report.source_id
 
 
 def _rank(status: str) -> int:

@@ -13,6 +13,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from pipeline.casualties import Tolls
+from pipeline.credits import credited
 from pipeline.datafiles import content_hash
 from pipeline.dead_letter import Guard
 from pipeline.describe import describe, judged
@@ -252,5 +253,10 @@ def _load() -> Callable[[Report], Report]:
 
 
 def with_events(tagger: Tagger) -> Callable[[Report], Report]:
-    """The function that gives a report its events and the version of what tagged it."""
-    return lambda report: replace(report, events=tag(report, tagger), lexicon_version=tagger.version)
+    """The function that gives a report its events, the version of what tagged it and, where it tells of any, the agency it credits."""
+
+    def told(report: Report) -> Report:
+        events = tag(report, tagger)
+        return replace(report, events=events, lexicon_version=tagger.version, credit=credited(report.text) if events else None)
+
+    return told

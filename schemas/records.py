@@ -138,6 +138,7 @@ class Report:
     source_id: str
     source_type: str
     publisher: str | None = None
+    credit: str | None = None
     source_reliability: str = "F"
     operation: str = "create"
     url: str | None = None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 with warnings.catch_warnings():
     # kafka-python reads its files in a way that Python 3.11 calls deprecated.
@@ -32,6 +33,9 @@ FAST = {
     "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "4000",
 }
+settings.register_profile("shared")  # machines are shared: no test times an example
+settings.load_profile("shared")
+
 NOT_TESTED = "NO KAFKA HERE, NOT TESTED"
 # kafka-python leaves a socket that could not connect to the garbage collector.
 NEVER_CONNECTED = r"ignore:unclosed <socket\.socket .* laddr=\('0\.0\.0\.0', \d+\)>:ResourceWarning"

@@ -76,7 +76,7 @@ def _damaged(data: bytes) -> st.SearchStrategy[bytes]:
     return st.builds(lambda start, end, middle: data[:start] + middle + data[end:], places, places, st.binary(max_size=8))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(LINES, min_size=1), ascii_only=st.booleans())
 def test_json_lines_come_back_as_they_went(folder: Path, lines: list[dict[str, str]], ascii_only: bool) -> None:
     path = folder / "lines.jsonl"

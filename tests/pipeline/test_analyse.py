@@ -112,7 +112,7 @@ TEXTS = st.text(st.characters()) | st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXTS, st.none() | TEXTS, st.none() | TEXTS)
 def test_no_text_breaks_it_and_every_span_is_the_text(text: str, title: str | None, published: str | None) -> None:
     (answer,), bad = answers({"id": 1, "text": text, "title": title, "published": published})

@@ -87,7 +87,7 @@ def test_an_incident_outlives_its_first_telling_while_a_copy_stands(tells: Make)
     assert (len(incidents), revisions[-1].families) == (1, ("sample.outlet-b",))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.permutations(range(6)), st.integers(0, 5))
 def test_what_an_incident_rests_on_does_not_depend_on_the_order(order: list[int], killed: int) -> None:
     """Even beyond the lateness allowed: copies and reports in their own words, one of which says more."""
@@ -216,7 +216,7 @@ def outputs(reports: Sequence[Report], cuts: Sequence[int]) -> list[Any]:
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 20), st.integers(0, 2)), min_size=1, max_size=12), st.integers(0, 12))
 def test_slices_change_no_revision(rows: list[tuple[int, int, int]], cut: int) -> None:
     reports = []

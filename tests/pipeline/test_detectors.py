@@ -63,7 +63,7 @@ def test_nothing_to_tell_is_undetermined(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text(st.characters(), max_size=300) | st.text("aB \ud800é@.https:/ـاێ漢", max_size=300), declared=st.none() | st.text(max_size=8))
 def test_any_string_gets_an_answer_the_same_again(name: str, text: str, declared: str | None) -> None:
     detect = detectors.load(name)

@@ -125,7 +125,7 @@ def test_a_mixed_post_is_tagged_in_both_languages() -> None:
 WORDS = st.lists(st.sampled_from([ARABIC, ENGLISH, SORANI, FRENCH, "🚨", "@a", "#b", "\n", "BBC", "خبر", "漢字"]), max_size=8).map(" ".join)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(WORDS | st.text(st.characters(), max_size=300))
 def test_parts_are_valid_spans_in_order(text: str) -> None:
     found = parts(text, detect)
