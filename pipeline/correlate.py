@@ -14,8 +14,8 @@ from apache_beam.pvalue import PCollection
 from pipeline.dead_letter import dead_letter
 from pipeline.fold import Cells, Element, Fold, Write, micros
 from pipeline.fold_in_order import BatchByKey, FoldInOrder
-from pipeline.incidents import adds_nothing, alerts_by_itself, assemble, cancel, kept, relevant, revise
-from pipeline.likeness import ALIKE, SURE, Told, is_another, likeness
+from pipeline.incidents import Told, adds_nothing, alerts_by_itself, assemble, cancel, kept, relevant, revise
+from pipeline.likeness import ALIKE, SURE, is_second, likeness
 from pipeline.metrics import failed
 from pipeline.normalise import UNKNOWN_TIME
 from pipeline.packing import pack, unpacker
@@ -68,7 +68,11 @@ def correlate(incidents: Sequence[Incident], report: Report, *, ttl: timedelta) 
             joined.setdefault(_anchor(open_, joined, telling), []).append(telling)
     after, revisions = [], []
     known = {incident.anchor for incident in open_}
+    told_before = report.item_revision > 0 or report.operation == "delete"
     for anchor, incident in [*((i.anchor, i) for i in open_), *((anchor, None) for anchor in joined if anchor not in known)]:
+        if incident is not None and anchor not in joined and not told_before:
+            after.append(incident)
+            continue
         changed = _with_report(incident, anchor, report, joined.get(anchor, []))
         if changed is None and incident is not None:
             revisions.append(cancel(incident.event, alerted=incident.alerted))
@@ -85,17 +89,15 @@ def _anchor(incidents: Sequence[Incident], joined: dict[str, list[Told]], tellin
     Of several that are surely the same the oldest takes it, so that two names of one place do not divide the reports.
     """
     report, event = telling
-    scored = [
-        (likeness(event, incident.event, _apart(report, incident.event)), incident.anchor) for incident in incidents if not is_another(event, incident.told)
-    ]
+    possible = [incident for incident in incidents if any(is_second(other) for _, other in incident.told)] if is_second(event) else incidents
+    scored = [(likeness(event, incident.event, _apart(report, incident.event)), incident.anchor) for incident in possible]
     scored += [(likeness(event, other, timedelta()), anchor) for anchor, others in joined.items() for _, other in others]
     best, anchor = max(((min(score, SURE), anchor) for score, anchor in scored), key=lambda pair: pair[0], default=(0.0, ""))
     if best >= ALIKE:
         return anchor
     new = f"{report.item_id}/{event.type}"
-    others = {incident.anchor for incident in incidents if any(told.item_id != report.item_id for told, _ in incident.told)}
-    if new in others:  # an edit leaves the incident that the report once opened to those who joined it
-        new += f"/edit-{report.item_revision}"
+    if any(incident.anchor == new and any(told.item_id != report.item_id for told, _ in incident.told) for incident in incidents):
+        new += f"/edit-{report.item_revision}"  # an edit leaves the incident that the report once opened to those who joined it
     return f"{new}/{len(joined)}" if new in joined else new
 
 

@@ -15,11 +15,14 @@ from hashlib import blake2b, sha256
 from operator import attrgetter
 from typing import Any
 
-from pipeline.likeness import HAPPENED, Told
+from pipeline.likeness import HAPPENED
 from pipeline.rules import in_precedence
 from pipeline.severity import SEVERITIES, severity
 from pipeline.status import STALE_DAYS
 from schemas.records import Event, EventEvidence, FieldChange, Place, Report, ReportRef, TaggedEvent
+
+Told = tuple[Report, TaggedEvent]
+"""One event as one report tells of it."""
 
 _PRECISIONS = ("minute", "hour", "part_of_day", "day", "month", "year", "unknown")
 STALE = timedelta(days=STALE_DAYS)
@@ -29,7 +32,8 @@ MOST_TOLD = 60
 
 _NOT_MATERIAL = {"revision", "content_hash", "change", "changed", "alert", "alert_reason", "mode", "evidence", "last_seen"}
 _CHANGES_ALONE = {"urgency", "lexicon_version"}
-_SAID = tuple(f.name for f in fields(Event) if f.name not in _NOT_MATERIAL | _CHANGES_ALONE)
+_MATERIAL = tuple(f.name for f in fields(Event) if f.name not in _NOT_MATERIAL)
+_SAID = tuple(name for name in _MATERIAL if name not in _CHANGES_ALONE)
 _saying = attrgetter(*(f.name for f in fields(TaggedEvent) if f.name != "evidence"))
 
 
@@ -114,8 +118,8 @@ def kept(told: Iterable[Told]) -> tuple[Told, ...]:
     said: Counter[Any] = Counter()
     first = []
     for report, event in sorted(told, key=lambda t: (t[0].first_seen, t[0].item_id)):
-        said[_saying(event)] += 1
-        if said[_saying(event)] <= MOST_TOLD:
+        said[saying := _saying(event)] += 1
+        if said[saying] <= MOST_TOLD:
             first.append((report, event))
     return tuple(first)
 
@@ -144,7 +148,7 @@ def event_id(anchor: str) -> str:
 
 def content_hash(event: Event) -> str:
     """16 hex digits over the material fields: the same content gives the same hash in live and replay, at any speed."""
-    material = {f.name: _plain(getattr(event, f.name)) for f in fields(event) if f.name not in _NOT_MATERIAL}
+    material = {name: _plain(getattr(event, name)) for name in _MATERIAL}
     return blake2b(json.dumps(material, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
@@ -262,7 +266,9 @@ def _change(event: Event, before: Event | None) -> str:
 
 def _changes(before: Event, after: Event) -> tuple[FieldChange, ...]:
     changes = []
-    for name in (f.name for f in fields(after) if f.name not in _NOT_MATERIAL):
+    for name in _MATERIAL:
+        if getattr(before, name) == getattr(after, name):
+            continue
         old, new = _plain(getattr(before, name)), _plain(getattr(after, name))
         if old != new:
             changes.append(FieldChange(field=name, before=json.dumps(old, ensure_ascii=False), after=json.dumps(new, ensure_ascii=False)))

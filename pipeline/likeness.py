@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from math import cos, hypot, radians
 from typing import cast
 
 from pipeline.locate import CAPITAL
 from pipeline.rules import CLASSES
-from schemas.records import Event, Place, Report, TaggedEvent
-
-Told = tuple[Report, TaggedEvent]
-"""One event as one report tells of it."""
+from schemas.records import Event, Place, TaggedEvent
 
 Point = tuple[float, float]
 
@@ -44,21 +40,18 @@ def likeness(event: TaggedEvent, other: TaggedEvent | Event, apart: timedelta) -
     places farther apart than 3 km, or days farther apart than a midnight, are two incidents; so are two days that give
     different tolls, or that only the city's name holds together.
     """
-    if not _same_class({event.type, *event.labels}, {other.type, *other.labels}) or _standing(event.status) != _standing(other.status):
+    day = _day_likeness(event.event_date, other.event_date, apart)  # first: most incidents are of other days
+    if not day or _standing(event.status) != _standing(other.status) or not _same_class({event.type, *event.labels}, {other.type, *other.labels}):
         return 0.0
-    day, place = _day_likeness(event.event_date, other.event_date, apart), _place_likeness(event.place, other.place)
-    if not day or not place or (day == MIDNIGHT and _contradict(event, other)) or (place < 1 and _fewer(event, other)):
+    place = _place_likeness(event.place, other.place)
+    if not place or (day == MIDNIGHT and _contradict(event, other)) or (place < 1 and _fewer(event, other)):
         return 0.0
     return (day + place) / 2 * (1 if {event.type, *event.labels} & {other.type, *other.labels} else OTHER_TYPE)
 
 
-def is_another(event: TaggedEvent, told: Sequence[Told]) -> bool:
-    """True where the event is told as a second one, and none of these is: a second salvo is no other telling of the first."""
-    return _AGAIN in _rules(event) and not any(_AGAIN in _rules(other) for _, other in told)
-
-
-def _rules(event: TaggedEvent) -> set[str]:
-    return {evidence.rule for evidence in event.evidence}
+def is_second(event: TaggedEvent) -> bool:
+    """True where an event is told as a second one: "a second salvo" is no other telling of the first."""
+    return any(evidence.rule == _AGAIN for evidence in event.evidence)
 
 
 def _same_class(labels: set[str], others: set[str]) -> bool:
@@ -70,10 +63,14 @@ def _standing(status: str) -> str:
 
 
 def _day_likeness(day: str | None, other: str | None, apart: timedelta) -> float:
+    if day and day == other:
+        return 1.0
     if day and other:
         days = abs((date.fromisoformat(day) - date.fromisoformat(other)).days)
-        return (1.0, MIDNIGHT)[days] if days < 2 else 0.0
-    return next((likeness for within, likeness in _UNDATED if apart <= within), 0.0)
+        return MIDNIGHT if days < 2 else 0.0
+    if apart > _UNDATED[-1][0]:
+        return 0.0
+    return next(likeness for within, likeness in _UNDATED if apart <= within)
 
 
 def _contradict(event: TaggedEvent, other: TaggedEvent | Event) -> bool:

@@ -18,14 +18,14 @@ HERE = ("city", "belt", "near")
 _BROAD = ("city", "governorate", "country")
 """Kinds of place that say no more than the city."""
 
-_OF_IRAQ = frozenset(("speech.iraqi",)).union(
+OF_IRAQ = frozenset(("speech.iraqi",)).union(
     f"actor.{name}"
     for name in (
         "iraq_army", "kataib_hezbollah", "popular_mobilisation", "asaib_ahl_al_haq", "badr", "harakat_al_nujaba", "saraya_awliya_al_dam",
         "ashab_al_kahf", "islamic_resistance", "mahdi_army", "saraya_al_salam",
     )
 )  # fmt: skip
-"""Actors whose name says that a text is about Iraq."""
+"""Actors, and words, that say that a text is about Iraq."""
 
 _QUARTERS = ("district", "neighbourhood", "street", "square")
 CAPITAL = ("Baghdad", "Baghdad Governorate")
@@ -120,7 +120,7 @@ class Map:
         self._sentences = sentences
         entries = [(sentence, hit, [places[index] for index in hit.places]) for sentence in sentences for hit in sentence.hits if hit.places]
         named = [entry for _, _, found in entries for entry in found]
-        self._here = any(map(names_iraq, named)) or any(sentence.concepts & _OF_IRAQ for sentence in sentences)
+        self._here = any(map(names_iraq, named)) or any(sentence.concepts & OF_IRAQ for sentence in sentences)
         self._abroad = {entry.name for entry in named if entry.scope == "elsewhere"}
         self._city_abroad = any(entry.scope == "elsewhere" and entry.kind != "country" for entry in named)
         self.named: dict[int, list[Named]] = {sentence.number: [] for sentence in sentences}

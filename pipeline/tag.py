@@ -19,7 +19,7 @@ from pipeline.dead_letter import Guard
 from pipeline.describe import describe, judged
 from pipeline.gazetteer import Entry, load_places, place_forms
 from pipeline.lexicon import language_forms, load_languages
-from pipeline.locate import Map, Named, may_be_here
+from pipeline.locate import OF_IRAQ, Map, Named, may_be_here
 from pipeline.matcher import Gate, Hit, Matcher
 from pipeline.metrics import examined
 from pipeline.reading import Reading, Sentence
@@ -76,7 +76,7 @@ def _compiled() -> Tagger:
     forms = [form for language in languages.values() for form in language_forms(language)]
     here = {index for index, place in enumerate(places) if may_be_here(place)}
     gate = [form for form in names if form.sense.kind == "place" and form.sense.value in here]
-    gate += [form for form in forms if form.sense.concept == "speech.iraqi"]
+    gate += [form for form in forms if form.sense.concept in OF_IRAQ]
     return Tagger(Matcher([*names, *forms]), Gate(gate), places, load_rules(), frozenset(languages), content_hash())
 
 
