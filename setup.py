@@ -54,7 +54,7 @@ setup(
             "trustme>=1.2,<2",
             "types-psutil",
         ],
-        "bench": ["bytewax>=0.21,<0.22"],
+        "bench": ["bytewax>=0.21,<0.22", "datasketch>=2,<3", "gaoya>=0.2,<0.3", "rensa>=0.5,<0.6"],
     },
     entry_points={"console_scripts": ["dijla = pipeline.cli:main"]},
     classifiers=["License :: OSI Approved :: Apache Software License", "Programming Language :: Python :: 3.11"],

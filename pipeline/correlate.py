@@ -12,7 +12,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from pipeline.dead_letter import dead_letter
-from pipeline.fold import Cells, Element, Fold, Write, micros
+from pipeline.fold import Cells, Element, Fold, Listed, Write, micros
 from pipeline.fold_in_order import BatchByKey, FoldInOrder
 from pipeline.incidents import Told, adds_nothing, alerts_by_itself, assemble, cancel, kept, relevant, revise
 from pipeline.likeness import ALIKE, SURE, is_second, likeness
@@ -134,11 +134,13 @@ class Incidents:
         self.whole = self.written = 0
 
 
-class FoldReports(Fold[Incidents]):
+class FoldReports(Fold[Incidents, list[Element]]):
     """Packed reports in order -> the revisions of incidents; a report that cannot be correlated is a dead letter.
 
     What changed is written behind the rest, and all of it anew when that has doubled.
     """
+
+    batches = Listed()
 
     def __init__(self, *, ttl: timedelta) -> None:
         self.ttl = ttl
@@ -224,6 +226,6 @@ def slim(report: Report) -> Report:
     return replace(report, title=report.title or " ".join(report.text[:_HEADLINE].split()), text="", quotes=())
 
 
-def _route(report: Report) -> Iterator[tuple[int, Element]]:
+def _route(report: Report) -> tuple[int, Element]:
     head = _HEAD.pack(bytes.fromhex(report.item_id), report.item_revision)
-    yield _REGION, (micros(report.first_seen), head + pack(slim(report)))
+    return _REGION, (micros(report.first_seen), head + pack(slim(report)))

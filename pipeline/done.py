@@ -7,7 +7,7 @@ told (Flink runs no bundle finalizers).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipeline.fold import Cells, Element, Fold, Message, Write
+from pipeline.fold import Cells, Element, Fold, Listed, Message, Write
 from pipeline.fold_in_order import BatchByKey, FoldInOrder
 from pipeline.packing import pack, unpacker
 from pipeline.payload import Payload
@@ -27,8 +27,10 @@ Done = dict[int, int]
 _unpack_mark = unpacker(tuple[int, int])
 
 
-class FoldMarks(Fold[None]):
+class FoldMarks(Fold[None, list[Element]]):
     """(partition, next offset) at the time of the record before it -> Done."""
+
+    batches = Listed()
 
     def restore(self, cells: Cells) -> None:
         """Marks leave nothing behind."""
@@ -92,9 +94,9 @@ class _LastOfBundle(beam.DoFn):
         return [WindowedValue((time.micros, partition, following), time, (GlobalWindow(),)) for partition, (time, following) in self.last.items()]
 
 
-def _route(mark: tuple[int, int, int]) -> Iterator[tuple[int, Element]]:
+def _route(mark: tuple[int, int, int]) -> tuple[int, Element]:
     time, partition, following = mark
-    yield 0, (time, pack((partition, following)))
+    return 0, (time, pack((partition, following)))
 
 
 def _nothing(_: object) -> tuple[()]:

@@ -30,14 +30,11 @@ from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from pipeline import metrics
-from pipeline.fold import CARRIED, CELLS, Cells, Element, Fold, MemoryT, Message, Write, messages, unpack_elements
+from pipeline.fold import CARRIED, CELLS, Batches, Cells, Element, ElementsT, Fold, MemoryT, Message, Write, messages
 from pipeline.packing import pack, unpacker
 
-Route = Callable[[Any], Iterable[tuple[int, Element]]]
-"""record -> its elements, each with the key that it goes to."""
-
 END = GlobalWindow().max_timestamp()
-BATCH_RECORDS = 4096
+BATCH_RECORDS = 2048
 _unpack_cells = unpacker(list[tuple[int, bytes]])
 _HEAD = struct.Struct("<8sq")
 _ARRIVAL = struct.Struct("<q")
@@ -50,49 +47,71 @@ class Folded(NamedTuple):
     cells: PCollection[Any]
 
 
-class BatchByKey(beam.PTransform[Any, Any]):
-    """record -> Message: the elements that `route` makes of it, batched by key within a bundle.
+def by_key(routed: Sequence[tuple[int, Element]]) -> Iterator[Message]:
+    """One batch for each key."""
+    batches: defaultdict[int, list[Element]] = defaultdict(list)
+    for key, element in routed:
+        batches[key].append(element)
+    return messages(batches)
 
-    A batch holds elements of one time. However the runner cuts its bundles, an element is then folded at the tick of its own time: what is
-    done (`AfterSinks`) is judged by that.
+
+Batch = Callable[[Sequence[Any]], Iterable[Any]]
+"""What was routed -> Messages, or Messages in TaggedOutput."""
+
+
+class BatchByKey(beam.PTransform[Any, Any]):
+    """record -> Message: what `route` makes of it (by default a key and an element), packed by `batch` within a bundle.
+
+    With a tag, `batch` gives messages of two kinds. A batch holds elements of one time. However the runner cuts its bundles, an element is
+    then folded at the tick of its own time: what is done (`AfterSinks`) is judged by that.
     """
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Callable[[Any], Any], batch: Batch = by_key, *, tag: str | None = None) -> None:
         super().__init__()
-        self.route = route
+        self.dofn, self.tag = _BatchByKey(route, batch), tag
 
     def expand(self, records: PCollection[Any]) -> Any:
         """One ParDo."""
-        return records | beam.ParDo(_BatchByKey(self.route)).with_output_types(Message)
+        step = beam.ParDo(self.dofn).with_output_types(Message)
+        if self.tag is None:
+            return records | step
+        sent = records | step.with_outputs(self.tag, main="messages")
+        sent[self.tag].element_type = Message
+        return sent
 
 
 class _BatchByKey(beam.DoFn):
-    batches: defaultdict[Timestamp, defaultdict[int, list[Element]]]
+    routed: defaultdict[Timestamp, list[Any]]
     records: int
 
-    def __init__(self, route: Route) -> None:
-        self.route = route
+    def __init__(self, route: Callable[[Any], Any], batch: Batch) -> None:
+        self.route, self.batch = route, batch
 
     def start_bundle(self) -> None:
         self._clear()
 
-    def process(self, record: Any, timestamp: Any = beam.DoFn.TimestampParam) -> Iterable[WindowedValue]:
-        batches = self.batches[timestamp]
-        for key, element in self.route(record):
-            batches[key].append(element)
+    def process(self, record: Any, timestamp: Any = beam.DoFn.TimestampParam) -> Iterable[Any]:
+        self.routed[timestamp].append(self.route(record))
         self.records += 1
         return self._emit() if self.records >= BATCH_RECORDS else ()
 
-    def finish_bundle(self) -> Iterable[WindowedValue]:
+    def finish_bundle(self) -> Iterable[Any]:
         return self._emit()
 
-    def _emit(self) -> list[WindowedValue]:
-        emitted = [WindowedValue(message, time, (GlobalWindow(),)) for time, batches in self.batches.items() for message in messages(batches, time.micros)]
+    def _emit(self) -> list[Any]:
+        emitted = [_stamped(message, time) for time, many in self.routed.items() for message in self.batch(many)]
         self._clear()
         return emitted
 
     def _clear(self) -> None:
-        self.batches, self.records = defaultdict(lambda: defaultdict(list)), 0
+        self.routed, self.records = defaultdict(list), 0
+
+
+def _stamped(message: Any, time: Timestamp) -> Any:
+    if isinstance(message, beam.pvalue.TaggedOutput):
+        return beam.pvalue.TaggedOutput(message.tag, _stamped(message.value, time))
+    key, (_, packed) = message
+    return WindowedValue((key, (time.micros, packed)), time, (GlobalWindow(),))
 
 
 class FoldInOrder(beam.PTransform[Any, Any]):
@@ -101,7 +120,7 @@ class FoldInOrder(beam.PTransform[Any, Any]):
     `behind_ticks`: messages also come from a fold of the same hold, at its ticks; these have waited, and wait no longer.
     """
 
-    def __init__(self, fold: Fold[Any], *, hold: timedelta | None, carried: PCollection[Any] | None = None, behind_ticks: bool = False) -> None:
+    def __init__(self, fold: Fold[Any, Any], *, hold: timedelta | None, carried: PCollection[Any] | None = None, behind_ticks: bool = False) -> None:
         super().__init__()
         self.dofn = _FoldAtEnd(fold) if hold is None else _FoldAtTicks(fold, hold, behind_ticks=behind_ticks)
         self.carried = carried
@@ -132,7 +151,7 @@ class _FoldAtEnd(beam.DoFn):
     CARRIED = BagStateSpec("carried", BytesCoder())
     TIMER = TimerSpec("due", TimeDomain.WATERMARK)
 
-    def __init__(self, fold: Fold[Any]) -> None:
+    def __init__(self, fold: Fold[Any, Any]) -> None:
         self.fold = fold
 
     def process(
@@ -149,8 +168,7 @@ class _FoldAtEnd(beam.DoFn):
     @on_timer(TIMER)
     def on_due(self, key: Any = beam.DoFn.KeyParam, buffer: Any = beam.DoFn.StateParam(BUFFER), carried: Any = beam.DoFn.StateParam(CARRIED)) -> Iterator[Any]:
         memory = self.fold.restore({number: (cell,) for packed in carried.read() for number, cell in _unpack_cells(packed)})
-        elements = sorted(element for packed in buffer.read() for element in unpack_elements(packed))
-        _, outputs = self.fold.fold(memory, elements)
+        _, outputs = self.fold.fold(memory, self.fold.batches.merged(buffer.read()))
         yield from outputs
         yield beam.pvalue.TaggedOutput("cells", (key, pack(list(self.fold.dump(memory).items()))))
 
@@ -186,7 +204,7 @@ class _FoldAtTicks(beam.DoFn):
     TIMER = TimerSpec("due", TimeDomain.WATERMARK)
     C0, C1, C2, C3, C4, C5, C6, C7 = (BagStateSpec(f"cell{i}", BytesCoder()) for i in range(CELLS))
 
-    def __init__(self, fold: Fold[Any], hold: timedelta, *, behind_ticks: bool = False) -> None:
+    def __init__(self, fold: Fold[Any, Any], hold: timedelta, *, behind_ticks: bool = False) -> None:
         self.fold, self.hold, self.behind_ticks = fold, hold // timedelta(microseconds=1), behind_ticks
         self.step = uuid4().hex
 
@@ -237,7 +255,7 @@ class _FoldAtTicks(beam.DoFn):
     ) -> Iterator[Any]:
         cells = (c0, c1, c2, c3, c4, c5, c6, c7)
         held = self._known(key, head, buffer, cells)
-        ready, held.batches = _ripe(held.batches, held.due - (0 if self.behind_ticks else self.hold))
+        ready, held.batches = _ripe(self.fold.batches, held.batches, held.due - (0 if self.behind_ticks else self.hold))
         writes, outputs = self.fold.fold(held.memory, ready)
         for write in writes:
             if write.replace:
@@ -283,17 +301,13 @@ def _sign(held: _Held[Any], head: Any) -> None:
     head.write(_HEAD.pack(held.version, held.due))
 
 
-def _ripe(batches: Sequence[tuple[int, bytes]], until: int) -> tuple[list[Element], list[tuple[int, bytes]]]:
+def _ripe(batches: Batches[ElementsT], held: Sequence[tuple[int, bytes]], until: int) -> tuple[ElementsT, list[tuple[int, bytes]]]:
     """Elements to fold, in order: those that arrived by `until` and all of an earlier logical time; and the batches of the rest."""
-    opened = [(arrival, unpack_elements(packed)) for arrival, packed in batches]
-    newest = max((time for arrival, elements in opened if arrival <= until for time, _ in elements), default=None)
-    if newest is None:
-        return [], list(batches)
-    ready: list[Element] = []
-    rest: list[tuple[int, bytes]] = []
-    for arrival, elements in opened:
-        early = [element for element in elements if element[0] > newest] if arrival > until else []
-        ready += [element for element in elements if element[0] <= newest] if early else elements
-        if early:
-            rest.append((arrival, pack(early)))
-    return sorted(ready), rest
+    ready = [packed for arrival, packed in held if arrival <= until]
+    rest = [(arrival, packed) for arrival, packed in held if arrival > until]
+    if ready and rest:
+        newest = max(map(batches.newest, ready))
+        parted = [(arrival, *batches.split(packed, newest)) for arrival, packed in rest]
+        ready += [early for _, early, _ in parted if early]
+        rest = [(arrival, late) for arrival, _, late in parted if late]
+    return batches.merged(ready), rest

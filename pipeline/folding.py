@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.scripts import points
 
@@ -115,3 +119,24 @@ _SPACES.update({ord("`"): "'"})
 def fold(text: str) -> Folded:
     """The text folded, with the way back to the original. Any string will do."""
     return Folded(text)
+
+
+def folded_points(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
+    """Code points of the folded texts, and where each ends: for what compares words and needs no way back.
+
+    One for each letter, a line's end behind each text, U+FFFD beyond the basic plane.
+    """
+    folded = _basic_plane()[np.minimum(points("\n".join((*texts, ""))), 0xFFFF)]
+    ends = np.cumsum([len(text) + 1 for text in texts])
+    if folded.all():
+        return folded, ends
+    kept = folded != 0
+    return folded[kept], np.cumsum(kept)[ends - 1]
+
+
+@cache
+def _basic_plane() -> NDArray[np.uint32]:
+    """The first letter that each code point folds to, 0 for those that vanish."""
+    table = np.array([ord((_TABLE[code] or "\0")[0]) for code in range(0x10000)], dtype=np.uint32)
+    table[0xFFFF] = 0xFFFD
+    return table

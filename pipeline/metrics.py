@@ -35,6 +35,7 @@ JOINED = {
     "edit": "edits_joined",  # newer versions of a known item
     "url": "same_url_joined",  # reports under the address of an older one
     "text": "same_text_joined",  # reports in the words of an older one
+    "near": "near_duplicates_joined",  # reports in much the same words
 }
 """Layer of deduplication -> its counter in Beam's metrics."""
 

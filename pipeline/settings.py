@@ -23,6 +23,12 @@ class Settings(BaseModel):
         default=detectors.DEFAULT, description=f"Which detector tells the language: {', '.join(detectors.names())}."
     )
     dedupe_ttl: timedelta = Field(default=timedelta(days=14), description="How long an item is remembered; not shorter than incident_ttl.")
+    near_ttl: timedelta = Field(default=timedelta(days=3), gt=timedelta(0), description="How long a text's sample is remembered, to know near-duplicates by.")
+    dedupe_entries: int = Field(
+        default=50_000_000,
+        ge=1,
+        description="Exact signatures, and samples of texts, remembered at most in all shards, 44 bytes each; beyond, the oldest are forgotten.",
+    )
     incident_ttl: timedelta = Field(default=timedelta(days=14), description="How long an incident stays open after its last report and its day.")
     slice_items: int = Field(default=20_000, ge=1, description="Items in one slice of a replay; changes no result.")
     slice_bytes: int = Field(default=32_000_000, ge=1, description="Bytes of items in one slice of a replay; changes no result.")

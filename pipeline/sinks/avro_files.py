@@ -17,7 +17,7 @@ import msgspec
 from apache_beam.pvalue import PCollection
 from apache_beam.transforms.combiners import ToList
 
-from pipeline.fold import Cells, Element, Fold, Write, micros
+from pipeline.fold import Cells, Element, Fold, Listed, Write, micros
 from pipeline.fold_in_order import BatchByKey, FoldInOrder
 from pipeline.metrics import written
 from pipeline.packing import pack, unpacker
@@ -113,8 +113,10 @@ class WriteFiles(beam.PTransform[Any, Any]):
         return collected.outputs | "Write" >> beam.ParDo(self.dofn)
 
 
-class Collect(Fold[None]):
+class Collect(Fold[None, list[Element]]):
     """Packed records -> the records, in order, when their time has come."""
+
+    batches = Listed()
 
     def __init__(self, cls: type[Any]) -> None:
         self.cls = cls
@@ -131,8 +133,8 @@ class Collect(Fold[None]):
         return (), map(unpacker(self.cls), (payload for _, payload in elements))
 
 
-def _route(record: Any, family: Family[Any]) -> Iterator[tuple[int, Element]]:
-    yield 0, (micros(family.time(record)), pack(record))
+def _route(record: Any, family: Family[Any]) -> tuple[int, Element]:
+    return 0, (micros(family.time(record)), pack(record))
 
 
 class _WriteFiles(beam.DoFn):

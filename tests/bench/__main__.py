@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 
-from tests.bench import chain, collector, correlation, dedupe, feeds, language, live, memory, tagging
+from tests.bench import chain, collector, correlation, dedupe, feeds, language, live, memory, near, tagging
 
 ALL = {
     "chain": chain.main,
     "correlation": correlation.main,
     "dedupe": dedupe.main,
+    "near": near.main,
     "memory": memory.main,
     "feeds": feeds.main,
     "collector": collector.main,

@@ -17,11 +17,12 @@ from bytewax.testing import TestingSink, TestingSource, run_main
 from pipeline.build import Sink, Source, build
 from pipeline.correlate import FoldReports, _route, concerns
 from pipeline.decode import decode
-from pipeline.deduplicate import FoldReferences, Rejoin, _route_body, _route_references
+from pipeline.deduplicate import Rejoin, _send
 from pipeline.detect_language import with_language
-from pipeline.fold import Element, unpack_elements
+from pipeline.fold import Element
 from pipeline.normalise import normalise
 from pipeline.payload import Payload
+from pipeline.references import FoldReferences
 from pipeline.settings import Settings
 from pipeline.tag import load_tagger, with_events
 from schemas import avro
@@ -35,17 +36,18 @@ TTL = timedelta(days=7)
 
 def deduplicated(drafts: list[Report]) -> list[Report]:
     """The deduplication's pure functions on one shard."""
-    references = sorted(element for draft in drafts for _, element in _route_references(draft, 1))
-    step, rejoin = FoldReferences(ttl=TTL, shards=1), Rejoin()
-    _, messages = step.fold(step.restore({}), references)
-    answers = [element for _, (_, packed) in messages for element in unpack_elements(packed)]
-    bodies = [element for draft in drafts for _, element in _route_body(draft, 1)]
-    return list(rejoin.fold(rejoin.restore({}), sorted(bodies + answers))[1])
+    step, rejoin = FoldReferences(ttl=TTL, near_ttl=TTL, most=10_000_000, shards=1), Rejoin()
+    sent = list(_send(drafts, 1))
+    references = [packed for message in sent if isinstance(message, tuple) for _, (_, packed) in [message]]
+    bodies = [packed for message in sent if not isinstance(message, tuple) for _, (_, packed) in [message.value]]
+    _, answered = step.fold(step.restore({}), step.batches.merged(references))
+    answers = [packed for _, (_, packed) in answered]
+    return list(rejoin.fold(rejoin.restore({}), rejoin.batches.merged([*bodies, *answers]))[1])
 
 
 def correlated(reports: list[Report]) -> list[Any]:
     """The correlation's pure functions."""
-    elements: list[Element] = sorted(element for report in reports if concerns(report) for _, element in _route(report))
+    elements: list[Element] = sorted(_route(report)[1] for report in reports if concerns(report))
     step = FoldReports(ttl=TTL)
     return list(step.fold(step.restore({}), elements)[1])
 

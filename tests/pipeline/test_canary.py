@@ -14,10 +14,10 @@ import pytest
 
 from connectors._canary import canary
 from pipeline.canary import Canary
-from pipeline.deduplicate import signatures
 from pipeline.detect_language import with_language
 from pipeline.metrics import REGISTRY
 from pipeline.normalise import normalise
+from pipeline.references import refer
 from pipeline.tag import Tagger, tag
 from schemas.records import Event, Report
 from tests.pipeline.live import Live
@@ -29,7 +29,7 @@ SOURCES = '[[sources]]\nid = "sample.outlet-a"\ntype = "rss"\nurl = "http://127.
 
 def test_no_stage_finds_anything_in_it() -> None:
     report = with_language(normalise(canary(NOW)))
-    assert signatures(report) == signatures(report)[:1], "nothing but its id: it is a copy of nothing, and nothing a copy of it"
+    assert refer([report]).counts == [1], "nothing but its id: it is a copy of nothing, and nothing a copy of it"
     assert tag(report, Tagger.load()) == ()
     assert (report.first_seen, report.published, report.text, report.title) == (NOW, NOW, "", None)
     assert canary(NOW).item_id != canary(NOW + timedelta(microseconds=1)).item_id

@@ -210,7 +210,7 @@ def outputs(reports: Sequence[Report], cuts: Sequence[int]) -> list[Any]:
     found: list[Any] = []
     step = FoldReports(ttl=TTL)
     for begin, end in zip((0, *cuts), (*cuts, len(reports)), strict=True):
-        writes, more = step.fold(step.restore(cells), sorted(e for r in reports[begin:end] for _, e in _route(r)))
+        writes, more = step.fold(step.restore(cells), sorted(_route(r)[1] for r in reports[begin:end]))
         cells = written(cells, writes)
         found += more
     return found

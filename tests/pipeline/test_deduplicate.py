@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
@@ -20,8 +21,11 @@ from apache_beam.transforms.window import TimestampedValue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.deduplicate import Deduplicate, FoldReferences, _route_references, judge, signatures, with_story
+from pipeline.deduplicate import Answer, Deduplicate, with_story
 from pipeline.fold import Cells, micros, unpack_elements
+from pipeline.near_duplicates import SAMPLED
+from pipeline.references import ANSWER, NEAR, FoldReferences, _answer, refer
+from pipeline.rows import Array, times
 from pipeline.settings import Settings
 from schemas.records import Report
 from tests.pipeline.conftest import bare_report, written
@@ -29,6 +33,11 @@ from tests.pipeline.conftest import bare_report, written
 Make = Callable[..., Report]
 Seen = tuple[str, str, int, str | None, str]
 COPY = "several rockets were fired at the fortified zone on sunday evening"
+LONG = (
+    "Officials in the capital said that several rockets had been fired at the fortified zone late in the evening, that sirens were heard on both "
+    "banks of the river, and that part of the fire had been brought down. Residents spoke of windows that broke in a housing complex, of parked "
+    "cars with holes in them, and of a long silence afterwards, while patrols closed two bridges and searched the fields from which it came."
+)
 
 
 def seen(report: Report) -> Seen:
@@ -140,12 +149,51 @@ def test_a_busy_key_does_not_push_its_timer_ahead(report: Make, tmp_path: Path) 
     assert log.index(["emitted", "n0"]) < log.index(["arrived", "n10"])
 
 
-def answers(cells: Cells, reports: Sequence[Report], ttl: timedelta) -> tuple[Cells, list[Any]]:
+TTL = timedelta(days=6)
+
+
+def folding(*, shards: int = 1, most: int = 1_000_000) -> FoldReferences:
+    return FoldReferences(ttl=TTL, near_ttl=timedelta(days=3), most=most, shards=shards)
+
+
+def rows(reports: Sequence[Report]) -> Array:
+    """The references of reports, in order."""
+    return FoldReferences.batches.merged([refer(reports).rows.tobytes()])
+
+
+def answers(cells: Cells, reports: Sequence[Report]) -> tuple[Cells, list[Any]]:
     """FoldReferences on one shard, restored from what was written, its answers unpacked and in order."""
-    elements = sorted(element for given in reports for _, element in _route_references(given, 1))
-    step = FoldReferences(ttl=ttl, shards=1)
-    writes, out = step.fold(step.restore(cells), elements)
-    return written(cells, writes), sorted(element for _, (_, packed) in out for element in unpack_elements(packed))
+    step = folding()
+    writes, out = step.fold(step.restore(cells), rows(reports))
+    packed = [payload for _, (_, batch) in out for _, payload in unpack_elements(batch)]
+    found = np.concatenate([np.frombuffer(payload, ANSWER, offset=1) for payload in packed] or [np.empty(0, ANSWER)], dtype=ANSWER)
+    return written(cells, writes), sorted(found.tolist())
+
+
+def test_each_reference_is_answered_as_one_by_one_in_plain_dicts() -> None:
+    """The rules in a loop, beside the arrays: hundreds of versions of few items, with gaps that forget."""
+    chosen = random.Random(7)
+    reports = [bare_report(chosen.choice("abcde"), chosen.choice("xyz"), chosen.choice([0, 1, 2, 3, 9, 10, 11, 30])) for _ in range(400)]
+    asked = rows(reports)
+    width = TTL // timedelta(microseconds=1) // 3
+    known: dict[int, tuple[int, list[Any]]] = {}
+    expected = []
+    for row, time in zip(asked.tolist(), times(asked).tolist(), strict=True):
+        stamped, item, _, content, layer, key, mark = row
+        bucket, entry = known.get(key, (-99, None))
+        news = entry is None or time // width - bucket >= 4
+        if news:
+            entry = [item, time, mark, 0]
+        edited = layer == 0 and mark != entry[2]
+        if edited:
+            entry = [entry[0], entry[1], mark, entry[3] + 1]
+        known[key] = time // width, entry
+        expected.append((stamped, item, content, layer, *entry, layer == 0 and not news and not edited))
+    step = folding()
+    _, found = _answer(step.restore({}).exact, asked, width=width, cells=4)
+    fields = ["time", "item", "content", "layer", "story", "since", "mark", "revision", "repeat"]
+    assert sorted(found[fields].tolist()) == sorted(expected)
+    assert {answer[-1] for answer in expected} == {True, False}
 
 
 @settings(max_examples=30)
@@ -156,9 +204,9 @@ def test_slices_change_no_answer(rows: list[tuple[str, str, int]], data: st.Data
     cut = data.draw(st.integers(0, len(reports)))
     while 0 < cut < len(reports) and _rank(reports[cut]) == _rank(reports[cut - 1]):
         cut += 1
-    whole = answers({}, reports, timedelta(days=7))[1]
-    cells, first = answers({}, reports[:cut], timedelta(days=7))
-    second = answers(cells, reports[cut:], timedelta(days=7))[1]
+    whole = answers({}, reports)[1]
+    cells, first = answers({}, reports[:cut])
+    second = answers(cells, reports[cut:])[1]
     assert sorted(first + second) == whole
 
 
@@ -171,49 +219,104 @@ def size(cells: Cells) -> int:
 
 
 def test_memory_falls_past_the_ttl() -> None:
-    ttl = timedelta(days=7)
     cells: Cells = {}
     sizes = []
-    for day in range(40):
-        cells, _ = answers(cells, [bare_report(f"{day}-{n}", f"{day}-{n}", day) for n in range(50)], ttl)
+    for day in range(60):
+        cells, _ = answers(cells, [bare_report(f"{day}-{n}", f"{day}-{n}", day) for n in range(50)])
         sizes.append(size(cells))
-    assert max(sizes[10:]) == min(sizes[10:]), "in the steady state, what expires makes room for what comes"
-    cells, _ = answers(cells, [bare_report("late", "late", 80)], ttl)
-    for day in range(81, 90):
-        cells, _ = answers(cells, [bare_report(str(day), str(day), day)], ttl)
+    assert max(sizes[20:]) <= max(sizes[8:20]), "in the steady state, what expires makes room for what comes"
+    for day in range(80, 90):
+        cells, _ = answers(cells, [bare_report(str(day), str(day), day)])
     assert size(cells) < sizes[-1] / 10
 
 
+def test_samples_of_texts_are_forgotten_sooner(report: Make) -> None:
+    cells, _ = answers({}, [report("a", LONG)])
+    full = size(cells)
+    for day in range(1, 6):
+        cells, _ = answers(cells, [bare_report(str(day), str(day), day)])
+    cells, _ = answers(cells, [report("late", LONG.upper() + " and more", 60 * 24 * 6)])
+    assert {cell for cell, pieces in cells.items() if any(pieces)} >= {0, 1, 2}
+    assert sum(len(piece) for cell, pieces in cells.items() for piece in pieces if cell >= 4) < full * 2, "one of two is left"
+
+
 def test_what_was_seen_again_is_remembered_again() -> None:
-    ttl = timedelta(days=7)
     cells: Cells = {}
-    for day in (0, 6, 12, 18):
-        cells, found = answers(cells, [bare_report("a", "x", day)], ttl)
-        assert (b"A" in {payload[:1] for _, payload in found}) is True
-    assert found[0][1][-1:] == b"\x01", "polled every six days, still a repeat on day 18"
-    _, found = answers(cells, [bare_report("a", "x", 40)], ttl)
-    assert found[0][1][-1:] == b"\x00", "forgotten after 22 silent days"
+    for day in (0, 5, 10, 15):
+        cells, found = answers(cells, [bare_report("a", "x", day)])
+    assert any(answer[-1] for answer in found), "polled every five days, still a repeat on day 15"
+    _, found = answers(cells, [bare_report("a", "x", 40)])
+    assert not any(answer[-1] for answer in found), "forgotten after 25 silent days"
 
 
-def test_judge_names_each_case() -> None:
-    item, other = b"a" * 16, b"b" * 16
-    _, first = judge(item, 1, 0, None)
-    assert first == (item, 1, 0)
-    assert judge(item, 1, 0, first)[0][-1:] == b"\x01"
-    assert judge(item, 2, 0, first)[1] == (item, 2, 1)
-    answer, kept = judge(other, 9, 1, first)
-    assert kept == first
-    assert item in answer
-    assert answer[-1:] == b"\x00"
+def test_answers_that_say_nothing_are_one_row(report: Make) -> None:
+    given = report("a", LONG, url="https://x.example/1")
+    ((_, _, _, number, *_),) = answers({}, [given])[1]
+    assert number == refer([given]).counts[0] == 3 + SAMPLED
 
 
-def test_signatures_leave_out_what_a_report_has_not(report: Make) -> None:
-    assert [layer for layer, _ in signatures(report("a", "too short"))] == [0]
-    assert [layer for layer, _ in signatures(report("a", COPY, url="https://x.example/1"))] == [0, 1, 2]
+def test_references_leave_out_what_a_report_has_not(report: Make) -> None:
+    given = [report("a", "too short"), report("b", COPY, url="https://x.example/1"), report("c", LONG)]
+    referred = refer(given)
+    assert referred.counts == [1, 3, 2 + SAMPLED]
+    assert referred.sampled == [0, 0, SAMPLED]
+    assert np.bincount(referred.rows["layer"]).tolist() == [3, 1, 2, SAMPLED]
 
 
 def test_a_report_that_nobody_knows_is_its_own_story(report: Make) -> None:
     given = report("a", COPY)
-    own = bytes.fromhex(given.item_id)
-    assert with_story(given, [(0, own, 0, False), (2, own, 0, False)]) is given
+    assert with_story(given, []) is given
     assert micros(given.first_seen) == int(given.first_seen.timestamp()) * 1_000_000
+
+
+def near(story: bytes, since: int, votes: int, mark: int = 0) -> list[Answer]:
+    return [Answer(NEAR, story, since, mark, 0, False)] * votes
+
+
+def test_the_oldest_story_with_votes_enough_is_joined(report: Make) -> None:
+    given, other_source = report("a", LONG), 1
+    assert with_story(given, near(b"o" * 16, 5, 3), sampled=12, mark=other_source).story_layer == "none"
+    found = with_story(given, [*near(b"y" * 16, 9, 8), *near(b"o" * 16, 5, 4)], sampled=12, mark=other_source)
+    assert (found.story_id, found.story_layer, found.story_score) == ((b"o" * 16).hex(), "near", 4 / 12)
+    by_text = Answer(2, b"t" * 16, 7, 0, 0, False)
+    assert with_story(given, [by_text, *near(b"o" * 16, 5, 4)], sampled=12, mark=other_source).story_layer == "near"
+    assert with_story(given, [by_text, *near(b"o" * 16, 9, 9)], sampled=12, mark=other_source).story_layer == "text"
+
+
+def test_other_numbers_or_the_same_outlet_take_more_votes(report: Make) -> None:
+    given = report("a", LONG)
+    other_numbers = 1 << 40 | 1 << 16 | 1
+    for mark, other in ((1, 1), (other_numbers, 2)):
+        assert with_story(given, near(b"o" * 16, 5, 10, other), sampled=12, mark=mark).story_layer == "none"
+        assert with_story(given, near(b"o" * 16, 5, 11, other), sampled=12, mark=mark).story_layer == "near"
+    assert with_story(given, near(b"o" * 16, 5, 4, 2), sampled=12, mark=1).story_layer == "near"
+
+
+def test_copies_of_a_copy_are_all_of_the_first_story(report: Make) -> None:
+    """An edited copy, a copy of that letter for letter, a lead of it: whatever layer finds them, the story is the oldest."""
+    edited = LONG.replace("several", "many").replace("evening", "night").replace("officials", "officers")
+    reports = [
+        report("a", LONG, 0),
+        report("b", edited, 1, source_id="sample.outlet-b"),
+        report("c", edited, 2, source_id="sample.outlet-c"),
+        report("d", " ".join(edited.split()[:45]), 3, source_id="sample.outlet-d"),
+        report("e", "A wholly other account: " + " ".join(reversed(LONG.split())), 4, source_id="sample.outlet-e"),
+    ]
+    with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as p:
+        out = p | beam.Create(reports) | "Deduplicate" >> Deduplicate(Settings(shards=5))
+        stories = out.reports | beam.Map(lambda r: (r.native_id, r.story_id, r.story_layer))
+        first = reports[0].item_id
+        assert_that(stories, equal_to([("a", first, "none"), *((name, first, "near") for name in "bcd"), ("e", reports[4].item_id, "none")]))
+
+
+def test_an_edit_of_a_copy_stays_in_its_story(report: Make) -> None:
+    reports = [
+        report("a", LONG, 0),
+        report("b", LONG, 1, source_id="sample.outlet-b"),
+        report("b", LONG + " More follows.", 2, source_id="sample.outlet-b"),
+    ]
+    with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as p:
+        out = p | beam.Create(reports) | "Deduplicate" >> Deduplicate(Settings(shards=5))
+        rows_ = out.reports | beam.Map(lambda r: (r.native_id, r.item_revision, r.story_id, r.story_layer))
+        first = reports[0].item_id
+        assert_that(rows_, equal_to([("a", 0, first, "none"), ("b", 0, first, "text"), ("b", 1, first, "near")]))

@@ -114,7 +114,7 @@ def test_what_a_run_measures(live: Live) -> None:
     found = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith("dijla_")}
     assert sum(value for name, value in found.items() if name.startswith("dijla_items_read_total")) == 100
     assert found['dijla_records_written_total{kind="reports",sink="kafka"}'] == 100
-    assert found['dijla_state_bytes{fold="FoldReferences"}'] >= 36 * 2 * 100, "an entry for each id and each text"
+    assert found['dijla_state_bytes{fold="FoldReferences"}'] >= 44 * 2 * 100, "an entry for each id and each text"
     assert found['dijla_state_bytes{fold="FoldReports"}'] > 0
     assert found['dijla_watermark_age_seconds{split="0"}'] < 60
     assert found['dijla_published_to_sink_seconds_count{kind="reports",mode="live"}'] == 100

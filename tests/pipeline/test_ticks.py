@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.done import FoldMarks
-from pipeline.fold import Element, unpack_elements
+from pipeline.fold import Element, Listed, unpack_elements
 from pipeline.fold_in_order import _FoldAtTicks, _ripe
 from pipeline.packing import pack
 
@@ -26,7 +26,7 @@ def tick(arrival: int, hold: int = HOLD) -> int:
 
 
 def ripe(batches: Sequence[tuple[int, list[Element]]], until: int) -> tuple[list[Element], Arrived]:
-    ready, rest = _ripe([(arrival, pack(elements)) for arrival, elements in batches], until)
+    ready, rest = _ripe(Listed(), [(arrival, pack(elements)) for arrival, elements in batches], until)
     return ready, [(arrival, unpack_elements(packed)) for arrival, packed in rest]
 
 
