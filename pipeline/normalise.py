@@ -10,9 +10,9 @@ from typing import Any
 import apache_beam as beam
 import inscriptis
 from apache_beam.pvalue import PCollection
-from courlan import normalize_url
 from lxml.etree import LxmlError
 
+from pipeline.addresses import canonical_url
 from pipeline.dates import parse_published
 from pipeline.dead_letter import Guard
 from pipeline.folding import fold
@@ -124,16 +124,6 @@ def plain_text(text: str, *, html: bool) -> str:
     except (LxmlError, ValueError):
         # Markup that no parser takes is still text; it is data, so showing its tags is safe.
         return text
-
-
-def canonical_url(url: str | None) -> str | None:
-    """The address without tracking parameters, case and default port; None where it is no http(s) address."""
-    if not url or not url.startswith(("http://", "https://")):
-        return None
-    try:
-        return str(normalize_url(url))
-    except ValueError:
-        return None
 
 
 def text_hash(title: str | None, text: str) -> str:

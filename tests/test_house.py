@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("schemas", "connectors", "pipeline")
 MAY_IMPORT = {"schemas": {"schemas"}, "connectors": {"connectors", "schemas"}, "pipeline": {"pipeline", "schemas"}}
-IO = {"kafka", "socket", "ssl", "subprocess", "http", "httpx", "requests", "urllib"}
+IO = {"kafka", "socket", "ssl", "subprocess", "http", "httpx", "requests", "urllib.request"}
 IO |= {"pipeline.sources", "pipeline.sinks", "pipeline.commands", "schemas.kafka", "connectors"}
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.normalise import UNKNOWN_TIME, canonical_url, first_seen, normalise, plain_text, text_hash
+from pipeline.normalise import UNKNOWN_TIME, first_seen, normalise, plain_text, text_hash
 from schemas.records import KafkaPosition, RawItem
 
 Make = Callable[..., RawItem]
@@ -56,22 +56,6 @@ def test_mojibake_is_put_right_and_recorded(content_type: str) -> None:
 
 def test_markup_in_plain_text_is_text() -> None:
     assert plain_text("a < b &amp; c", html=False) == "a < b &amp; c"
-
-
-@pytest.mark.parametrize(
-    ("url", "canonical"),
-    [
-        ("https://Outlet-A.example:443/1?utm_source=feed&id=2#top", "https://outlet-a.example/1?id=2#top"),
-        ("http://outlet-a.example/1?fbclid=x", "http://outlet-a.example/1"),
-        ("ftp://outlet-a.example/1", None),
-        ("javascript:alert(1)", None),
-        ("http://[::1", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_canonical_url(url: str | None, canonical: str | None) -> None:
-    assert canonical_url(url) == canonical
 
 
 def test_first_seen_is_when_it_was_fetched_else_changed_else_published() -> None:
