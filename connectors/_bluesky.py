@@ -71,8 +71,16 @@ def _record_fields(record: Json) -> dict[str, Any]:
     return {
         "body": as_text(record.get("text")),
         "published_raw": as_text(record.get("createdAt")),
+        "credit": _quoted(as_object(record.get("embed"))),
         "declared_language": as_text(languages[0]) if languages else None,
     }
+
+
+def _quoted(embed: Json) -> str | None:
+    """Who wrote the post that this one shows: app.bsky.embed.record, alone or with media."""
+    record = as_object(embed.get("record"))
+    uri = str(as_object(record.get("record")).get("uri") or record.get("uri") or "")
+    return uri.split("/")[2] if uri.startswith("at://") and f"/{_COLLECTION}/" in uri else None
 
 
 def _from_micros(value: Any) -> datetime | None:

@@ -159,6 +159,7 @@ def _item(entry: Json, feed: Json, origin: Origin, position: int) -> RawItem:
         author=as_text(entry.get("author")),
         declared_language=_language([*bodies, heading, entry, feed]),
         published_raw=as_text(published),
+        credit=as_text(as_object(entry.get("source")).get("title")),
         updated_raw=as_text(updated or (None if published else feed.get("updated") or feed.get("published"))),
         publisher=origin.publisher or as_text(as_object(entry.get("source")).get("title")) or as_text(feed.get("publisher")) or as_text(feed.get("title")),
         original=_packed(entry),

@@ -61,11 +61,17 @@ def _status_fields(status: Json) -> dict[str, Any]:
         "body": as_text(status.get("content")),
         "content_type": "text/html",
         "author": as_text(account.get("display_name")) or as_text(account.get("acct")),
-        "publisher": as_text(account.get("url")) or as_text(account.get("acct")),
+        "publisher": _author(status),
+        "credit": _author(as_object(as_object(status.get("quote")).get("quoted_status"))),
         "declared_language": as_text(status.get("language")),
         "published_raw": as_text(status.get("created_at")),
         "updated_raw": edited,
     }
+
+
+def _author(status: Json) -> str | None:
+    account = as_object(status.get("account"))
+    return as_text(account.get("url")) or as_text(account.get("acct"))
 
 
 def _activity_fields(activity: Json) -> dict[str, Any]:

@@ -50,6 +50,7 @@ def _message_fields(message: Json, *, edited: bool) -> dict[str, Any]:
         "body": as_text(message.get("text")) or as_text(message.get("caption")),
         "author": as_text(message.get("author_signature")) or title,
         "publisher": name or title,
+        "credit": _forwarded(message),
         "published_raw": as_text(message.get("date")),
         "updated_raw": as_text(message.get("edit_date")),
     }
@@ -68,9 +69,17 @@ def _exported_fields(message: Json, chat: Json) -> dict[str, Any]:
         "body": _plain(message.get("text")),
         "author": as_text(message.get("author")) or as_text(message.get("from")) or title,
         "publisher": title,
+        "credit": as_text(message.get("forwarded_from")),
         "published_raw": as_text(message.get("date_unixtime")) or as_text(message.get("date")),
         "updated_raw": edited,
     }
+
+
+def _forwarded(message: Json) -> str | None:
+    """The channel, group or person that the message was forwarded from."""
+    origin = as_object(message.get("forward_origin"))
+    chat = as_object(origin.get("chat") or origin.get("sender_chat") or message.get("forward_from_chat"))
+    return as_text(chat.get("username")) or as_text(chat.get("title")) or as_text(origin.get("sender_user_name"))
 
 
 def _plain(text: Any) -> str | None:

@@ -64,6 +64,7 @@ def _item(message: Any, origin: Origin) -> RawItem:
         content_type="text/html",
         author=_said(message, f"{_MARK}_from_author") or _said(message, f"{_MARK}_owner_name"),
         publisher=origin.publisher or post[1],
+        credit=_channel(facts.get("forwarded_url")) or facts.get("forwarded_from"),
         published_raw=_published(message),
         original=packed(facts) if facts else None,
     )
@@ -108,6 +109,12 @@ def _facts(message: Any) -> dict[str, Any]:
         "media": [kind for kind, mark in _MEDIA.items() if message.find_class(f"{_MARK}_{mark}")],
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _channel(address: str | None) -> str | None:
+    """The channel's name in https://t.me/NAME/123."""
+    found = re.match(r"https://t\.me/(\w+)", address or "")
+    return found[1] if found else None
 
 
 def _said(message: Any, mark: str) -> str | None:

@@ -5,6 +5,7 @@ Source: https://docs.x.com/x-api/fundamentals/data-dictionary and the v1.1 tweet
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from connectors._json import Json, as_list, as_object, as_text
@@ -22,12 +23,27 @@ def split(record: Json) -> list[Json] | None:
     data = record.get("data")
     tweets = [tweet for tweet in (data if isinstance(data, list) else [data]) if _is_v2(tweet)]
     users = {as_text(user.get("id")): user for user in map(as_object, as_list(as_object(record.get("includes")).get("users")))}
-    return [{"tweet": tweet, "version": 2, "user": users.get(as_text(as_object(tweet).get("author_id")))} for tweet in tweets] or None
+    others = {as_text(tweet.get("id")): tweet for tweet in map(as_object, as_list(as_object(record.get("includes")).get("tweets")))}
+    found = []
+    for tweet in tweets:
+        quoted = _user_of(_quoted(tweet, others), users)
+        found.append({"tweet": tweet, "version": 2, "user": _user_of(tweet, users), **({"quoted": quoted} if quoted else {})})
+    return found or None
+
+
+def _user_of(tweet: Any, users: Mapping[str | None, Json]) -> Any:
+    return users.get(as_text(as_object(tweet).get("author_id")))
+
+
+def _quoted(tweet: Any, others: Mapping[str | None, Json]) -> Any:
+    """The tweet that this one quotes or repeats."""
+    referred = (as_object(other) for other in as_list(as_object(tweet).get("referenced_tweets")))
+    return next((others.get(as_text(other.get("id"))) for other in referred if other.get("type") in ("quoted", "retweeted")), None)
 
 
 def fields(post: Json) -> dict[str, Any]:
     """RawItem fields of a tweet. Raises ReadError where it has no id."""
-    found = _v1_fields(post["tweet"]) if post["version"] == 1 else _v2_fields(post["tweet"], as_object(post.get("user")))
+    found = _v1_fields(post["tweet"]) if post["version"] == 1 else _v2_fields(post["tweet"], as_object(post.get("user")), as_object(post.get("quoted")))
     if not found["native_id"]:
         raise ReadError("is a tweet without an id")
     return found
@@ -37,7 +53,7 @@ def _is_v2(value: Any) -> bool:
     return isinstance(value, dict) and "id" in value and "text" in value and ("edit_history_tweet_ids" in value or {"author_id", "created_at"} <= value.keys())
 
 
-def _v2_fields(tweet: Json, user: Json) -> dict[str, Any]:
+def _v2_fields(tweet: Json, user: Json, quoted: Json) -> dict[str, Any]:
     native_id, handle, author_id = as_text(tweet.get("id")), as_text(user.get("username")), as_text(tweet.get("author_id"))
     edits = as_list(tweet.get("edit_history_tweet_ids"))
     return {
@@ -47,6 +63,7 @@ def _v2_fields(tweet: Json, user: Json) -> dict[str, Any]:
         "body": as_text(as_object(tweet.get("note_tweet")).get("text")) or as_text(tweet.get("text")),
         "author": as_text(user.get("name")) or handle or author_id,
         "publisher": handle or author_id,
+        "credit": as_text(quoted.get("username")),
         "declared_language": as_text(tweet.get("lang")),
         "published_raw": as_text(tweet.get("created_at")),
     }
@@ -62,6 +79,7 @@ def _v1_fields(tweet: Json) -> dict[str, Any]:
         "body": as_text(extended.get("full_text")) or as_text(tweet.get("full_text")) or as_text(tweet.get("text")),
         "author": as_text(user.get("name")) or handle,
         "publisher": handle,
+        "credit": as_text(as_object(as_object(tweet.get("quoted_status")).get("user")).get("screen_name")),
         "declared_language": as_text(tweet.get("lang")),
         "published_raw": as_text(tweet.get("created_at")),
     }

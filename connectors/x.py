@@ -22,7 +22,7 @@ _IDLE_SECONDS = 45.0
 _WANTED = {
     "tweet.fields": "author_id,created_at,edit_history_tweet_ids,lang,note_tweet,referenced_tweets",
     "user.fields": "name,username",
-    "expansions": "author_id,referenced_tweets.id",
+    "expansions": "author_id,referenced_tweets.id,referenced_tweets.id.author_id",
 }
 
 

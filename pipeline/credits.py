@@ -23,6 +23,16 @@ def credited(text: str) -> str | None:
     return names[found["name"]] if found else None
 
 
+def family_of(name: str) -> str:
+    """The family that bears this name: of an agency, whatever it is called there."""
+    return _families().get(name.casefold(), name)
+
+
+@cache
+def _families() -> dict[str, str]:
+    return {form.casefold(): family for family, forms in read_toml(DATA / "agencies.toml").items() for form in (family, *forms)}
+
+
 @cache
 def _patterns() -> tuple[dict[str, str], Sequence[re.Pattern[str]], Sequence[re.Pattern[str]]]:
     names = {form: family for family, forms in read_toml(DATA / "agencies.toml").items() for form in forms}

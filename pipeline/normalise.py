@@ -13,6 +13,7 @@ from apache_beam.pvalue import PCollection
 from lxml.etree import LxmlError
 
 from pipeline.addresses import canonical_url
+from pipeline.credits import family_of
 from pipeline.dates import parse_published
 from pipeline.dead_letter import Guard
 from pipeline.folding import fold
@@ -45,6 +46,7 @@ def normalise(raw: RawItem) -> Report:
         source_id=raw.source_id,
         source_type=raw.source_type,
         publisher=raw.publisher,
+        credit=family_of(raw.credit) if raw.credit else None,
         source_reliability=raw.source_reliability,
         operation=raw.operation,
         url=raw.url,

@@ -257,6 +257,6 @@ def with_events(tagger: Tagger) -> Callable[[Report], Report]:
 
     def told(report: Report) -> Report:
         events = tag(report, tagger)
-        return replace(report, events=events, lexicon_version=tagger.version, credit=credited(report.text) if events else None)
+        return replace(report, events=events, lexicon_version=tagger.version, credit=(credited(report.text) if events else None) or report.credit)
 
     return told

@@ -42,6 +42,7 @@ class RawItem:
     source_id: str
     source_type: str
     publisher: str | None = None
+    credit: str | None = None
     source_reliability: str = "F"
     operation: str = "create"
     url: str | None = None

@@ -78,6 +78,7 @@ class Scenario:
             published_raw=(seen - timedelta(hours=entry.get("hours_old", 0))).isoformat(),
             fetched_at=seen,
             publisher=entry.get("publisher"),
+            credit=entry.get("credit"),
             mode=self.given.get("mode", "live"),
         )
 
