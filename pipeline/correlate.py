@@ -14,11 +14,12 @@ from apache_beam.pvalue import PCollection
 from pipeline.dead_letter import dead_letter
 from pipeline.fold import Cells, Element, Fold, Listed, Write, micros
 from pipeline.fold_in_order import BatchByKey, FoldInOrder
-from pipeline.incidents import Told, adds_nothing, alerts_by_itself, assemble, cancel, kept, relevant, revise
-from pipeline.likeness import ALIKE, SURE, is_second, likeness
+from pipeline.incidents import Told, alerts_by_itself, assemble, kept, relevant
+from pipeline.likeness import ALIKE, SURE, are_one, is_second, likeness
 from pipeline.metrics import failed
 from pipeline.normalise import UNKNOWN_TIME
 from pipeline.packing import pack, unpacker
+from pipeline.revisions import AT_ONCE, Alerted, Alerting, adds_nothing, cancel, revise
 from pipeline.settings import Settings
 from schemas import avro
 from schemas.records import DeadLetter, Event, Report
@@ -36,12 +37,12 @@ _REGION = 0
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An open incident: what opened it, its tellings in order, its last revision, and whether one deserved an alert."""
+    """An open incident: what opened it, its tellings in order, its last revision, and its last alert."""
 
     anchor: str
     told: tuple[Told, ...]
     event: Event
-    alerted: bool
+    alerted: Alerted | None
 
     def active_until(self) -> datetime:
         """When its last report was seen or, for reports dated only roughly, when its day ended; at most a month later."""
@@ -55,10 +56,11 @@ class Incident:
 _unpack_journal = unpacker(tuple[list[str], list[Incident]])
 
 
-def correlate(incidents: Sequence[Incident], report: Report, *, ttl: timedelta) -> tuple[list[Incident], list[Event]]:
+def correlate(incidents: Sequence[Incident], report: Report, *, ttl: timedelta, alerting: Alerting = AT_ONCE) -> tuple[list[Incident], list[Event]]:
     """Open incidents and the next report -> the incidents after it, and the revisions it gives rise to. Pure.
 
-    A newer version of a report replaces the older one; an incident whose last report is withdrawn is cancelled.
+    A newer version of a report replaces the older one. An incident whose last report is withdrawn is cancelled; so is one that turns out to be
+    another, or whose reports have moved to another, which then says that it supersedes it.
     """
     open_ = sorted((i for i in incidents if report.first_seen - i.active_until() <= ttl), key=lambda i: (i.event.first_seen, i.anchor))
     joined: dict[str, list[Told]] = {}
@@ -66,21 +68,65 @@ def correlate(incidents: Sequence[Incident], report: Report, *, ttl: timedelta) 
         if relevant(event):
             telling = replace(report, events=(event,)), event
             joined.setdefault(_anchor(open_, joined, telling), []).append(telling)
+    before = {incident.anchor: incident for incident in open_}
+    changed = _with_report(before, joined, report)
+    events = {anchor: assemble(told, anchor) for anchor, told in changed.items() if told}
+    merged = _merged(before, changed, events)
+    gone = [before[anchor] for anchor, told in changed.items() if not told and anchor not in merged]
     after, revisions = [], []
-    known = {incident.anchor for incident in open_}
-    told_before = report.item_revision > 0 or report.operation == "delete"
-    for anchor, incident in [*((i.anchor, i) for i in open_), *((anchor, None) for anchor in joined if anchor not in known)]:
-        if incident is not None and anchor not in joined and not told_before:
+    for anchor in (*before, *(anchor for anchor in joined if anchor not in before)):
+        incident = before.get(anchor)
+        if incident and anchor not in changed:
             after.append(incident)
-            continue
-        changed = _with_report(incident, anchor, report, joined.get(anchor, []))
-        if changed is None and incident is not None:
-            revisions.append(cancel(incident.event, alerted=incident.alerted))
-        elif changed is not None:
-            after.append(changed)
-            if incident is None or changed.event.revision > incident.event.revision:
-                revisions.append(changed.event)
+        elif incident and not changed[anchor]:
+            revisions.append(cancel(incident.event, alerted=incident.alerted is not None, merged=anchor in merged))
+        else:
+            same = [before[other] for other, into in merged.items() if into == anchor]
+            revised = _revised(incident, Telling(anchor, changed[anchor], events[anchor]), report, same, gone if anchor in joined else (), alerting)
+            after.append(revised)
+            if incident is None or revised.event.revision > incident.event.revision:
+                revisions.append(revised.event)
     return after, revisions
+
+
+def _with_report(before: Mapping[str, Incident], joined: Mapping[str, Sequence[Told]], report: Report) -> dict[str, tuple[Told, ...]]:
+    """The tellings of the incidents that this report changes: its own in place of its earlier ones."""
+    told_before = report.item_revision > 0 or report.operation == "delete"
+    mentioned = [anchor for anchor, incident in before.items() if any(one.item_id == report.item_id for one, _ in incident.told)] if told_before else []
+    changed = {}
+    for anchor in dict.fromkeys((*mentioned, *joined)):
+        earlier = before[anchor].told if anchor in before else ()
+        changed[anchor] = kept((*(one for one in earlier if one[0].item_id != report.item_id), *joined.get(anchor, ())))
+    return changed
+
+
+def _merged(before: Mapping[str, Incident], changed: dict[str, tuple[Told, ...]], events: dict[str, Event]) -> dict[str, str]:
+    """Incidents that have turned out to be another -> that one, the older of the two; `changed` and `events` follow.
+
+    Only what has come to be told of otherwise is compared: its place, its day, its type. What one report tells apart stays apart.
+    """
+    merged: dict[str, str] = {}
+    for anchor in [anchor for anchor in events if anchor in before and _moved(before[anchor].event, events[anchor])]:
+        for other, incident in before.items():
+            told = changed.get(other, incident.told)
+            if other == anchor or not told or not changed[anchor] or not are_one(events[anchor], events.get(other, incident.event)):
+                continue
+            if not _told_apart(changed[anchor], told):
+                older, younger = sorted((anchor, other), key=lambda a: (before[a].event.first_seen, a))
+                changed[older], changed[younger] = kept((*changed[anchor], *told)), ()
+                events[older] = assemble(changed[older], older)
+                merged[younger] = older
+    return merged
+
+
+def _moved(before: Event, after: Event) -> bool:
+    return (before.place, before.event_date, before.labels) != (after.place, after.event_date, after.labels)
+
+
+def _told_apart(some: Sequence[Told], others: Sequence[Told]) -> bool:
+    """True where one report tells of both, or one is told of as a second one."""
+    both = {report.item_id for report, _ in some} & {report.item_id for report, _ in others}
+    return bool(both) or any(is_second(event) for _, event in some) != any(is_second(event) for _, event in others)
 
 
 def _anchor(incidents: Sequence[Incident], joined: dict[str, list[Told]], telling: Told) -> str:
@@ -106,24 +152,27 @@ def _apart(report: Report, event: Event) -> timedelta:
     return timedelta.max if report.first_seen == UNKNOWN_TIME else abs(report.first_seen - event.last_seen)
 
 
-def _with_report(incident: Incident | None, anchor: str, report: Report, telling: Sequence[Told]) -> Incident | None:
-    """The incident with this report's tellings in place of its earlier ones; None where nothing is left of it. What adds nothing gives no revision."""
-    earlier = incident.told if incident else ()
-    others = tuple(told for told in earlier if told[0].item_id != report.item_id)
-    if incident and not telling and len(others) == len(earlier):
+class Telling(NamedTuple):
+    """An incident's tellings after a report, and the event that they amount to."""
+
+    anchor: str
+    told: tuple[Told, ...]
+    event: Event
+
+
+def _revised(incident: Incident | None, now: Telling, report: Report, same: Sequence[Incident], gone: Sequence[Incident], alerting: Alerting) -> Incident:
+    """The incident as it is told now, with the `same` one in it; reports have left what is `gone` for it. What adds nothing gives no revision."""
+    anchor, told, event = now
+    before = incident.event if incident else None
+    if superseded := (*(before.supersedes if before else ()), *(other.event.event_id for other in (*same, *gone))):
+        event = replace(event, supersedes=superseded)
+    alerted = max(filter(None, (i.alerted for i in (incident, *same) if i)), default=None)
+    if before is None or not adds_nothing(event, before) or alerts_by_itself(told) != alerts_by_itself(incident.told if incident else ()):
+        return Incident(anchor, told, *revise(event, before, told=told, alerted=alerted, alerting=alerting))
+    seen = max(report.first_seen, before.last_seen)
+    if incident and told == incident.told and seen - before.last_seen < _LATELY:
         return incident
-    told = kept((*others, *telling))
-    if not told:
-        return None
-    if incident is None:
-        return Incident(anchor, told, revise(assemble(told, anchor), None, told=told, alerted=False), alerts_by_itself(told))
-    event, alerted = assemble(told, anchor), incident.alerted or alerts_by_itself(told)
-    if alerted != incident.alerted or not adds_nothing(event, incident.event):
-        return Incident(anchor, told, revise(event, incident.event, told=told, alerted=incident.alerted), alerted)
-    seen = max(report.first_seen, incident.event.last_seen)
-    if told == earlier and seen - incident.event.last_seen < _LATELY:
-        return incident
-    return Incident(anchor, told, replace(incident.event, last_seen=seen), alerted)
+    return Incident(anchor, told, replace(before, last_seen=seen), alerted)
 
 
 class Incidents:
@@ -142,8 +191,8 @@ class FoldReports(Fold[Incidents, list[Element]]):
 
     batches = Listed()
 
-    def __init__(self, *, ttl: timedelta) -> None:
-        self.ttl = ttl
+    def __init__(self, *, ttl: timedelta, alerting: Alerting = AT_ONCE) -> None:
+        self.ttl, self.alerting = ttl, alerting
 
     def restore(self, cells: Cells) -> Incidents:
         known: dict[str, Incident] = {}
@@ -162,7 +211,7 @@ class FoldReports(Fold[Incidents, list[Element]]):
         for _, payload in elements:
             report = _unpack_report(payload[_HEAD.size :])
             try:
-                memory.open, revisions = correlate(memory.open, report, ttl=self.ttl)
+                memory.open, revisions = correlate(memory.open, report, ttl=self.ttl, alerting=self.alerting)
                 outputs += revisions
             except Exception as error:  # the edge of a stage: one report must not stop the incidents of all others
                 failed("correlate").inc()
@@ -200,12 +249,13 @@ class Correlate(beam.PTransform[Any, Any]):
 
     def expand(self, reports: PCollection[Report]) -> Any:
         """Only what concerns an incident is sent, without its text."""
-        fold = FoldReports(ttl=self.settings.incident_ttl)
+        settings = self.settings
+        fold = FoldReports(ttl=settings.incident_ttl, alerting=Alerting(settings.alert_cooldown, settings.digest_below))
         folded = (
             reports
             | "Concern" >> beam.Filter(concerns)
             | "SendReports" >> BatchByKey(_route)
-            | "FoldReports" >> FoldInOrder(fold, hold=self.settings.hold, carried=self.carried)
+            | "FoldReports" >> FoldInOrder(fold, hold=settings.hold, carried=self.carried)
         )
         kinds = folded.outputs | "ByKind" >> beam.ParDo(_ByKind()).with_outputs("dead", main="events")
         return Correlated(kinds.events, kinds.dead, folded.cells)

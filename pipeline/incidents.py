@@ -1,4 +1,4 @@
-"""What an incident is: the Event that its reports amount to, and its revisions. Pure.
+"""What an incident is: the Event that its reports amount to, whatever order they came in. Pure.
 
 An Event is computed anew from all reports of the incident each time one joins, changes or is withdrawn, so that no order of arrival and
 no edit leaves a trace that the reports do not support.
@@ -6,20 +6,19 @@ no edit leaves a trace that the reports do not support.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import datetime, timedelta
-from hashlib import blake2b, sha256
+from hashlib import sha256
 from operator import attrgetter
 from typing import Any
 
 from pipeline.likeness import HAPPENED
 from pipeline.rules import in_precedence
-from pipeline.severity import SEVERITIES, severity
+from pipeline.severity import severity
 from pipeline.status import STALE_DAYS
-from schemas.records import Event, EventEvidence, FieldChange, Place, Report, ReportRef, TaggedEvent
+from schemas.records import Event, EventEvidence, Report, ReportRef, TaggedEvent
 
 Told = tuple[Report, TaggedEvent]
 """One event as one report tells of it."""
@@ -30,10 +29,6 @@ _EVIDENCE_REPORTS = 8
 MOST_TOLD = 60
 """Tellings of an incident that say the same and are kept: the earliest."""
 
-_NOT_MATERIAL = {"revision", "content_hash", "change", "changed", "alert", "alert_reason", "mode", "evidence", "last_seen"}
-_CHANGES_ALONE = {"urgency", "lexicon_version"}
-_MATERIAL = tuple(f.name for f in fields(Event) if f.name not in _NOT_MATERIAL)
-_SAID = tuple(name for name in _MATERIAL if name not in _CHANGES_ALONE)
 _saying = attrgetter(*(f.name for f in fields(TaggedEvent) if f.name != "evidence"))
 
 
@@ -98,21 +93,6 @@ def assemble(told: Sequence[Told], anchor: str) -> Event:
     )
 
 
-def revise(event: Event, before: Event | None, *, told: Sequence[Told], alerted: bool) -> Event:
-    """The event as the next revision after `before`: what changed, its content hash, and whether it alerts and why not."""
-    changed = () if before is None else _changes(before, event)
-    change = _change(event, before)
-    fresh = before is None or not alerted or change == "escalate" or before.status != event.status
-    worth, reason = _worth(told, event.mode, fresh=fresh)
-    revision = 0 if before is None else before.revision + 1
-    return replace(event, revision=revision, change=change, changed=changed, content_hash=content_hash(event), alert=worth, alert_reason=reason)
-
-
-def adds_nothing(event: Event, before: Event) -> bool:
-    """True where an event says the same as before, and rests on the same reports."""
-    return all(getattr(event, name) == getattr(before, name) for name in _SAID)
-
-
 def kept(told: Iterable[Told]) -> tuple[Told, ...]:
     """The tellings in order, and of those that say the same the earliest only: whatever the order they came in."""
     said: Counter[Any] = Counter()
@@ -124,32 +104,9 @@ def kept(told: Iterable[Told]) -> tuple[Told, ...]:
     return tuple(first)
 
 
-def cancel(before: Event, *, alerted: bool) -> Event:
-    """The last revision of an event whose every report was withdrawn."""
-    event = replace(before, reports=(), families=(), evidence=())
-    live = before.mode == "live"
-    alert = alerted and live
-    reason = None if alert else "never_alerted" if live else before.mode
-    return replace(
-        event,
-        revision=before.revision + 1,
-        change="cancel",
-        changed=_changes(before, event),
-        content_hash=content_hash(event),
-        alert=alert,
-        alert_reason=reason,
-    )
-
-
 def event_id(anchor: str) -> str:
     """32 hex digits for the incident that opened with `anchor`: the item_id and the type it told of."""
     return sha256(anchor.encode()).hexdigest()[:32]
-
-
-def content_hash(event: Event) -> str:
-    """16 hex digits over the material fields: the same content gives the same hash in live and replay, at any speed."""
-    material = {name: _plain(getattr(event, name)) for name in _MATERIAL}
-    return blake2b(json.dumps(material, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def alerts_by_itself(told: Sequence[Told]) -> bool:
@@ -222,6 +179,10 @@ def _references(told: Sequence[Told]) -> tuple[ReportRef, ...]:
             story_id=story,
             first_seen=report.first_seen,
             source_reliability=report.source_reliability,
+            killed_min=event.killed_min,
+            killed_max=event.killed_max,
+            injured_min=event.injured_min,
+            injured_max=event.injured_max,
         )
     return tuple(refs.values())
 
@@ -254,42 +215,3 @@ def _evidence(told: Sequence[Told]) -> Iterable[EventEvidence]:
     for report, event in told[:_EVIDENCE_REPORTS]:
         for e in event.evidence:
             yield EventEvidence(item_id=report.item_id, field=e.field, start=e.start, end=e.end, text=e.text, rule=e.rule)
-
-
-def _change(event: Event, before: Event | None) -> str:
-    if before is None:
-        return "new"
-    rises = SEVERITIES.index(event.severity) > SEVERITIES.index(before.severity)
-    first_death = not before.killed_max and bool(event.killed_max)
-    return "escalate" if rises or first_death else "update"
-
-
-def _changes(before: Event, after: Event) -> tuple[FieldChange, ...]:
-    changes = []
-    for name in _MATERIAL:
-        if getattr(before, name) == getattr(after, name):
-            continue
-        old, new = _plain(getattr(before, name)), _plain(getattr(after, name))
-        if old != new:
-            changes.append(FieldChange(field=name, before=json.dumps(old, ensure_ascii=False), after=json.dumps(new, ensure_ascii=False)))
-    return tuple(changes)
-
-
-def _worth(told: Sequence[Told], mode: str, *, fresh: bool) -> tuple[bool, str | None]:
-    """Whether a revision alerts, and if not, why: what it tells of, else the mode, else that it adds nothing."""
-    if not alerts_by_itself(told):
-        return False, told[0][1].alert_reason or "stale"
-    if mode != "live":
-        return False, mode
-    return (True, None) if fresh else (False, "nothing_new")
-
-
-def _plain(value: Any) -> Any:
-    """A JSON-ready stand-in for comparing and hashing; references by item only."""
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, ReportRef):
-        return value.item_id
-    if isinstance(value, Place):
-        return value.name
-    return value.isoformat() if isinstance(value, datetime) else value

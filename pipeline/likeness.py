@@ -18,6 +18,9 @@ ALIKE = 0.5
 SURE = 0.8
 """Likeness from which on nothing more is gained."""
 
+THE_SAME = 0.9
+"""Likeness of two open incidents from which on they are one: the same day and place, or one nearby, and the same type."""
+
 MIDNIGHT = 0.3
 """Likeness of two neighbouring days: one night is told under both, but so are two attacks."""
 
@@ -33,7 +36,7 @@ HAPPENED = ("intercepted", "foiled", "attempted", "claimed", "reported", "denied
 _AGAIN = "slot.again"
 
 
-def likeness(event: TaggedEvent, other: TaggedEvent | Event, apart: timedelta) -> float:
+def likeness(event: TaggedEvent | Event, other: TaggedEvent | Event, apart: timedelta) -> float:
     """How surely a told event is the same as another, told or assembled, that was last seen `apart` in time; 0 to 1.
 
     0 where type class, standing, day or place exclude each other; else the mean of what day and place say. Two precise
@@ -47,6 +50,11 @@ def likeness(event: TaggedEvent, other: TaggedEvent | Event, apart: timedelta) -
     if not place or (day == MIDNIGHT and _contradict(event, other)) or (place < 1 and _fewer(event, other)):
         return 0.0
     return (day + place) / 2 * (1 if {event.type, *event.labels} & {other.type, *other.labels} else OTHER_TYPE)
+
+
+def are_one(event: Event, other: Event) -> bool:
+    """Whether two assembled incidents have turned out to be one: alike beyond doubt, and no toll contradicts another."""
+    return not _contradict(event, other) and likeness(event, other, abs(event.last_seen - other.last_seen)) >= THE_SAME
 
 
 def is_second(event: TaggedEvent) -> bool:
@@ -73,13 +81,13 @@ def _day_likeness(day: str | None, other: str | None, apart: timedelta) -> float
     return next(likeness for within, likeness in _UNDATED if apart <= within)
 
 
-def _contradict(event: TaggedEvent, other: TaggedEvent | Event) -> bool:
+def _contradict(event: TaggedEvent | Event, other: TaggedEvent | Event) -> bool:
     """True where both state how many were killed or injured, and not the same."""
     tolls = ((getattr(event, name), getattr(other, name)) for name in ("killed_max", "injured_max"))
     return any(mine is not None and theirs is not None and mine != theirs for mine, theirs in tolls)
 
 
-def _fewer(event: TaggedEvent, other: TaggedEvent | Event) -> bool:
+def _fewer(event: TaggedEvent | Event, other: TaggedEvent | Event) -> bool:
     """True where fewer are killed than was told before: tolls rise."""
     return event.killed_max is not None and other.killed_min is not None and 0 < event.killed_max < other.killed_min
 

@@ -9,6 +9,16 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pipeline import detectors
+from pipeline.severity import SEVERITIES
+
+
+def _severity(word: str) -> str:
+    if word not in SEVERITIES:
+        raise ValueError(f"should be one of {', '.join(SEVERITIES)}")
+    return word
+
+
+Severity = Annotated[str, AfterValidator(_severity)]
 
 
 class Settings(BaseModel):
@@ -30,6 +40,14 @@ class Settings(BaseModel):
         description="Exact signatures, and samples of texts, remembered at most in all shards, 44 bytes each; beyond, the oldest are forgotten.",
     )
     incident_ttl: timedelta = Field(default=timedelta(days=14), description="How long an incident stays open after its last report and its day.")
+    alert_cooldown: timedelta = Field(
+        default=timedelta(0),
+        ge=timedelta(0),
+        description="How soon an incident alerts again for a changed status; an escalation always does.",
+    )
+    digest_below: Severity = Field(
+        default="unknown", description="Incidents less grave than this word of CAP do not alert but say `digest`, to be read together later; escalations alert."
+    )
     slice_items: int = Field(default=20_000, ge=1, description="Items in one slice of a replay; changes no result.")
     slice_bytes: int = Field(default=32_000_000, ge=1, description="Bytes of items in one slice of a replay; changes no result.")
 

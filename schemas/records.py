@@ -200,6 +200,10 @@ class ReportRef:
     story_id: str | None = None
     first_seen: datetime
     source_reliability: str = "F"
+    killed_min: int | None = None
+    killed_max: int | None = None
+    injured_min: int | None = None
+    injured_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pipeline.correlate import Correlate, FoldReports, Incident, _route, correlate, slim
 from pipeline.fold import Cells
 from pipeline.incidents import MOST_TOLD
+from pipeline.revisions import Alerted, Alerting
 from pipeline.settings import Settings
 from schemas.records import DeadLetter, Event, Evidence, KafkaPosition, Place, Report, TaggedEvent
 from tests.pipeline.conftest import START, bare_report, written
@@ -243,3 +244,111 @@ def test_the_transform_gives_the_same_as_the_fold(tells: Make) -> None:
     with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as p:
         out = p | beam.Create(reversed(reports)) | "Correlate" >> Correlate(Settings())
         assert_that(out.events, equal_to(fold([slim(r) for r in reports])[1]))
+
+
+def held_back(reports: Sequence[Report], **given: Any) -> list[tuple[str, bool, str | None]]:
+    incidents: list[Incident] = []
+    revisions: list[Event] = []
+    for told in reports:
+        incidents, more = correlate(incidents, told, ttl=TTL, alerting=Alerting(**given))
+        revisions += more
+    return [(event.change, event.alert, event.alert_reason) for event in revisions]
+
+
+def test_within_the_cooldown_only_an_escalation_alerts(tells: Make) -> None:
+    reports = [
+        tells("a", rockets()),
+        tells("b", rockets(status="denied", severity="severe"), minutes=5, outlet="sample.outlet-b"),
+        tells("a", rockets(status="denied", severity="severe"), minutes=20, item_revision=1),
+        tells("c", rockets(status="denied", severity="severe", killed_min=1, killed_max=1), minutes=30, outlet="sample.outlet-c"),
+        tells("d", rockets(status="denied", injured_min=3), minutes=50, outlet="sample.outlet-d"),
+    ]
+    assert held_back(reports, cooldown=timedelta(hours=1)) == [
+        ("new", True, None), ("update", False, "nothing_new"), ("update", False, "cooldown"), ("escalate", True, None), ("update", False, "nothing_new"),
+    ]  # fmt: skip
+    assert held_back(reports)[2] == ("update", True, None)
+
+
+def test_what_the_cooldown_held_back_alerts_with_the_next_revision_after_it(tells: Make) -> None:
+    reports = [
+        tells("a", rockets()),
+        tells("a", rockets(status="denied"), minutes=20, item_revision=1),
+        tells("b", rockets(status="denied", injured_min=1), minutes=90, outlet="sample.outlet-b"),
+        tells("c", rockets(status="denied", injured_min=2), minutes=95, outlet="sample.outlet-c"),
+    ]
+    assert [reason for _, _, reason in held_back(reports, cooldown=timedelta(hours=1))] == [None, "cooldown", None, "nothing_new"]
+
+
+def test_what_is_less_grave_waits_for_the_digest_until_it_escalates(tells: Make) -> None:
+    protest = rockets(type="protest", labels=("protest",), weapon="unknown", status="reported")
+    reports = [
+        tells("a", protest),
+        tells("b", replace(protest, injured_min=2), minutes=9, outlet="sample.outlet-b"),
+        tells("c", replace(protest, killed_min=1, killed_max=1), minutes=20, outlet="sample.outlet-c"),
+    ]
+    assert held_back(reports, digest_below="severe") == [("new", False, "digest"), ("update", False, "digest"), ("escalate", True, None)]
+    assert held_back(reports) == [("new", True, None), ("update", False, "nothing_new"), ("escalate", True, None)]
+
+
+def test_the_last_alert_is_the_same_in_every_mode(tells: Make) -> None:
+    live = [tells("a", rockets()), tells("b", rockets(status="claimed"), minutes=9, outlet="sample.outlet-b")]
+    assert fold(live)[0][0].alerted == fold([replace(told, mode="replay") for told in live])[0][0].alerted == Alerted(live[1].first_seen, "claimed")
+
+
+def test_who_says_which_toll(tells: Make) -> None:
+    _, revisions = fold([
+        tells("a", rockets(killed_min=2, killed_max=2)),
+        tells("b", rockets(killed_min=5, killed_max=7, injured_min=10), minutes=9, outlet="sample.outlet-b"),
+    ])  # fmt: skip
+    last = revisions[-1]
+    assert (last.killed_min, last.killed_max, last.injured_min) == (2, 7, 10)
+    assert [(ref.source_id, ref.killed_min, ref.killed_max, ref.injured_min) for ref in last.reports] == [
+        ("sample.outlet-a", 2, 2, None), ("sample.outlet-b", 5, 7, 10),
+    ]  # fmt: skip
+
+
+def test_an_edit_that_corrects_a_toll_within_the_range_is_a_revision_with_a_hash_of_its_own(tells: Make) -> None:
+    _, revisions = fold([
+        tells("a", rockets(killed_min=2, killed_max=2)),
+        tells("b", rockets(killed_min=5, killed_max=5), minutes=3, outlet="sample.outlet-b"),
+        tells("c", rockets(killed_min=4, killed_max=4), minutes=6, outlet="sample.outlet-c"),
+        tells("c", rockets(killed_min=3, killed_max=3), minutes=9, outlet="sample.outlet-c", item_revision=1),
+    ])  # fmt: skip
+    assert [change.field for change in revisions[-1].changed] == ["reports"]
+    assert len({event.content_hash for event in revisions}) == 4
+
+
+def test_an_incident_whose_report_moves_to_another_is_superseded_by_it(tells: Make) -> None:
+    _, revisions = fold([
+        tells("a", rockets(place=KARRADA)),
+        tells("b", rockets(event_date="2020-12-18", place=KARRADA), minutes=9, outlet="sample.outlet-b"),
+        tells("b", rockets(place=KARRADA), minutes=30, outlet="sample.outlet-b", item_revision=1),
+    ])  # fmt: skip
+    first, wrong, kept_, cancelled = revisions[0], revisions[1], *sorted(revisions[2:], key=lambda event: event.change == "cancel")
+    assert (kept_.event_id, kept_.supersedes, len(kept_.families)) == (first.event_id, (wrong.event_id,), 2)
+    assert (cancelled.event_id, cancelled.change) == (wrong.event_id, "cancel")
+
+
+def test_incidents_that_turn_out_to_be_one_are_merged_into_the_older(tells: Make) -> None:
+    """The wrong day of one report parted them; what was told beside it has no day."""
+    reports = [
+        tells("a", rockets(place=KARRADA)),
+        tells("b", rockets(event_date="2020-12-18", place=KARRADA), minutes=900, outlet="sample.outlet-b"),
+        tells("c", rockets(event_date=None, place=KARRADA), minutes=905, outlet="sample.outlet-c"),
+        tells("b", rockets(place=KARRADA), minutes=910, outlet="sample.outlet-b", item_revision=1),
+        tells("d", rockets(place=KARRADA, injured_min=1), minutes=920, outlet="sample.outlet-d"),
+    ]
+    incidents, revisions = fold(reports)
+    (incident,) = incidents
+    assert incident.event.families == tuple(f"sample.outlet-{name}" for name in "abcd")
+    (superseded,) = incident.event.supersedes
+    cancelled = next(event for event in revisions if event.event_id == superseded and event.change == "cancel")
+    assert (cancelled.alert, cancelled.alert_reason) == (False, "merged")
+    assert [event.alert for event in revisions if event.event_id == incident.event.event_id] == [True, False, False]
+
+
+def test_what_one_report_tells_apart_is_never_merged(tells: Make) -> None:
+    two = tells("a", rockets(place=KARRADA), rockets(event_date="2020-12-18", place=KARRADA))
+    edited = tells("b", rockets(place=KARRADA), minutes=9, outlet="sample.outlet-b", item_revision=1)
+    incidents, _ = fold([two, tells("b", rockets(event_date=None, place=KARRADA), minutes=3, outlet="sample.outlet-b"), edited])
+    assert len(incidents) == 2

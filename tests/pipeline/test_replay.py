@@ -14,8 +14,8 @@ import pytest
 
 from connectors import archive
 from pipeline import replay as module
-from pipeline.incidents import content_hash
 from pipeline.replay import Summary, replay
+from pipeline.revisions import content_hash
 from pipeline.settings import Settings
 from pipeline.show import latest_events
 from pipeline.sinks.avro_files import DEAD_LETTERS, EVENTS, REPORTS, read_files
