@@ -19,12 +19,12 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.pvalue import PCollection
 
-from pipeline.fold import Cells, Element, Fold, Listed, Message, Write, micros
+from pipeline.fold import Cells, Element, Fold, Listed, Message, Write
 from pipeline.fold_in_order import BatchByKey, FoldInOrder, by_key
 from pipeline.metrics import joined
 from pipeline.near_duplicates import needed
 from pipeline.packing import pack, unpacker
-from pipeline.references import ADDRESS, ANSWER, ANSWERED, LAYERS, NEAR, FoldReferences, addresses, joining, refer, shard_of
+from pipeline.references import ADDRESS, ANSWER, ANSWERED, LAYERS, NEAR, FoldReferences, addresses, joining, refer
 from pipeline.rows import Array, by_number, in_order, starts
 from pipeline.settings import Settings
 from schemas.records import Report
@@ -100,7 +100,10 @@ def _rejoined(bodies: dict[bytes, list[bytes]], answers: Array) -> tuple[list[Re
             left[begin:end] = True
             continue
         del bodies[at]
-        found = [Answer(*row) for row in answers[begin:end][joins[begin:end]][list(Answer._fields)].tolist()] if any_said else []
+        if not any_said:
+            reports.append(_unpack_report(payloads[0][_BODY_HEAD.size :]))
+            continue
+        found = [Answer(*row) for row in answers[begin:end][joins[begin:end]][list(Answer._fields)].tolist()]
         # Of two equal items of one moment one is the repeat of the other.
         if sum(answer.repeat for answer in found) < len(payloads):
             sampled, mark = _BODY_HEAD.unpack_from(payloads[0])[3:]
@@ -163,11 +166,10 @@ def _send(reports: Sequence[Report], shards: int) -> Iterator[Any]:
     referred = refer(reports)
     for shard, rows in by_number(referred.rows, (referred.rows["key"] % np.uint64(shards)).astype(np.int64)):
         yield shard, (0, rows.tobytes())
-    bodies = []
-    for report, *head in zip(reports, referred.addresses, referred.counts, referred.sampled, referred.marks, strict=True):
-        packed = _BODY_HEAD.pack(_BODY, *head) + pack(report)
-        bodies.append((shard_of(bytes.fromhex(report.item_id), shards), (micros(report.first_seen), packed)))
-    for message in by_key(bodies):
+    heads = zip(referred.addresses, referred.counts, referred.sampled, referred.marks, strict=True)
+    packed = [_BODY_HEAD.pack(_BODY, *head) + pack(report) for head, report in zip(heads, reports, strict=True)]
+    elements = zip(referred.times, packed, strict=True)
+    for message in by_key([(item % shards, element) for item, element in zip(referred.items, elements, strict=True)]):
         yield beam.pvalue.TaggedOutput("bodies", message)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.fold import Cells, Element, Fold, Message, Write, messages, micros
 from pipeline.near_duplicates import Text, sample
-from pipeline.rows import TIME_FIELD, Array, Rows, by_number, in_order, stamp, starts, times
+from pipeline.rows import TIME_FIELD, Array, Rows, by_number, stamp, starts, times
 from pipeline.seen import ENTRY, Seen
 from schemas.records import Report
 
@@ -41,9 +41,12 @@ _CELLS = {False: (0, 4), True: (4, 4)}
 
 
 class Referred(NamedTuple):
-    """References of reports, and of each report its address, how many references it has, how many of them to the sample of its text, and its mark."""
+    """References of reports, and of each report its time, its item's number, its address, how many references it has, how many of them to the sample
+    of its text, and its mark."""
 
     rows: Array
+    times: list[int]
+    items: list[int]
     addresses: list[bytes]
     counts: list[int]
     sampled: list[int]
@@ -53,7 +56,8 @@ class Referred(NamedTuple):
 def refer(reports: Sequence[Report]) -> Referred:
     """References to what makes each report known: its id always, its canonical URL and its text's hash and sample where it has them."""
     heads = np.empty(len(reports), REFERENCE)
-    heads["time"] = [stamp(micros(report.first_seen)) for report in reports]
+    seen = [micros(report.first_seen) for report in reports]
+    heads["time"] = list(map(stamp, seen))
     heads["item"] = np.frombuffer(bytes.fromhex("".join(report.item_id for report in reports)), "V16")
     heads["position"] = [report.kafka.offset if report.kafka else report.archive_position or 0 for report in reports]
     heads["content"] = _hashes([report.content_hash for report in reports])
@@ -77,7 +81,15 @@ def refer(reports: Sequence[Report]) -> Referred:
     versions = np.empty(len(reports), _VERSION)
     for name in _VERSION.names or ():
         versions[name] = heads[name]
-    return Referred(np.concatenate(parts, dtype=REFERENCE), versions.view(f"V{ADDRESS}").tolist(), counts, sampled, samples.marks.tolist())
+    return Referred(
+        np.concatenate(parts, dtype=REFERENCE),
+        seen,
+        _numbers(heads["item"]).tolist(),
+        versions.view(f"V{ADDRESS}").tolist(),
+        counts,
+        sampled,
+        samples.marks.tolist(),
+    )
 
 
 def _places(numbered: Sequence[tuple[int, str]]) -> NDArray[np.intp]:
@@ -117,23 +129,23 @@ class FoldReferences(Fold[Memory, Array]):
         return {**memory.exact.dump(), **memory.near.dump()}
 
     def fold(self, memory: Memory, elements: Array) -> tuple[list[Write], Iterator[Message]]:
-        near = elements["layer"] == NEAR
-        writes, answered = [], []
-        for seen, rows, ttl in ((memory.exact, elements[~near], self.ttl), (memory.near, elements[near], self.near_ttl)):
-            if len(rows):
+        near, answers = elements["layer"] == NEAR, np.empty(len(elements), ANSWER)
+        writes: list[Write] = []
+        for seen, own, ttl in ((memory.exact, ~near, self.ttl), (memory.near, near, self.near_ttl)):
+            if own.any():
                 cells = _CELLS[seen is memory.near][1]
-                written, answers = _answer(seen, rows, width=ttl // timedelta(microseconds=1) // (cells - 1), cells=cells)
+                written, answers[own] = _answer(seen, elements[own], width=ttl // timedelta(microseconds=1) // (cells - 1), cells=cells)
                 writes += written
-                answered.append(answers)
-        return writes, messages(_to_items(np.concatenate(answered, dtype=ANSWER), self.shards)) if answered else iter(())
+        return writes, messages(_to_items(answers, self.shards))
 
 
 def _answer(seen: Seen, rows: Array, *, width: int, cells: int) -> tuple[list[Write], Array]:
-    """Rows in order -> what to write, and an answer to each.
+    """Rows in order of time -> what to write, and the answer to each.
 
     Rows of one key stand for the item that the key was first seen in; where it was not seen for `cells` buckets, for the next.
     """
-    rows = rows[np.argsort(rows["key"].astype(np.uint64), kind="stable")]
+    order = np.argsort(rows["key"].astype(np.uint64), kind="stable")
+    rows = rows[order]
     keys, marks, when = rows["key"].astype(np.uint64), rows["mark"].astype(np.uint64), times(rows)
     buckets = when // width
     first_of_key = starts(keys)
@@ -169,20 +181,26 @@ def _answer(seen: Seen, rows: Array, *, width: int, cells: int) -> tuple[list[Wr
     answers["answers"], answers["repeat"] = 1, own_item & ~edited & ~is_news
     last = np.ones(len(rows), np.bool_)
     last[:-1] = first_of_key[1:] | (buckets[1:] != buckets[:-1])
-    return seen.remember(buckets[last], entries[last]), answers
+    in_time = np.empty(len(rows), ANSWER)
+    in_time[order] = answers
+    return seen.remember(buckets[last], entries[last]), in_time
 
 
 def _to_items(answers: Array, shards: int) -> dict[int, list[Element]]:
-    """The answers for each shard of items, those to one version that say nothing in one row."""
-    answers = answers[in_order(answers, ADDRESS)]
+    """The answers, in order of time, for each shard of items; those to one version that say nothing in one row."""
     joins = joining(answers)
     news = answers[~joins]
     firsts = np.flatnonzero(starts(addresses(news)))
     counted = news[firsts]
     counted["answers"] = np.diff([*firsts.tolist(), len(news)])
     rows = np.concatenate([answers[joins], counted], dtype=ANSWER)
-    low = np.ascontiguousarray(rows["item"]).view("<u8").reshape(-1, 2)[:, 0]
-    return {shard: [(int(times(some).max()), ANSWERED + some.tobytes())] for shard, some in by_number(rows, (low % np.uint64(shards)).astype(np.int64))}
+    shard_of = (_numbers(rows["item"]) % np.uint64(shards)).astype(np.int64)
+    return {shard: [(int(times(some).max()), ANSWERED + some.tobytes())] for shard, some in by_number(rows, shard_of)}
+
+
+def _numbers(items: Array) -> NDArray[np.uint64]:
+    """A number of each item, by which it has its shard: its body and its answers meet there."""
+    return np.ascontiguousarray(items).view("<u8").reshape(-1, 2)[:, 0]
 
 
 ANSWERED = b"A"
@@ -197,8 +215,3 @@ def joining(answers: Array) -> Any:
 def addresses(rows: Array) -> Array:
     """The first ADDRESS bytes of each row, comparable."""
     return np.ascontiguousarray(np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), rows.dtype.itemsize)[:, :ADDRESS]).view(f"V{ADDRESS}").ravel()
-
-
-def shard_of(item: bytes, shards: int) -> int:
-    """The shard at which an item's body and its answers meet."""
-    return int.from_bytes(item[:8], "little") % shards

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from schemas.records import Event
+from pipeline.correlate import Incident, concerns, correlate, slim
+from pipeline.settings import Settings
+from schemas.records import Event, Report
 from tests.bench.correlation import bcubed, by_type_and_day
 from tests.pipeline.scenarios import Outcome, Scenario, load, run
 
@@ -69,6 +74,31 @@ def _found(key: str, story: list[Event]) -> Any:
 def test_no_revision_is_written_twice(outcome: Outcome) -> None:
     keys = [(event.event_id, event.content_hash) for event in outcome.revisions]
     assert len(set(keys)) == len(keys)
+
+
+def test_a_report_that_comes_last_of_all_joins_its_incident(outcome: Outcome) -> None:
+    """Beyond any hold: each report of each scenario once as the last to come. Nearly always the same incidents say the same at last."""
+    ttl, same = Settings().incident_ttl, []
+    for scenario in SCENARIOS:
+        told = sorted(
+            (slim(r) for r in outcome.reports if r.item_id in scenario.tells() and concerns(r)), key=lambda r: (r.first_seen, r.item_id, r.item_revision)
+        )
+        if "copies" in scenario.given or len(told) < 2:
+            continue
+        in_order = _at_last(told, ttl)
+        versions = Counter(report.item_id for report in told)
+        for late in (report for report in told if versions[report.item_id] == 1):
+            same.append(_at_last([*(report for report in told if report is not late), late], ttl) == in_order)
+    assert len(same) > 100
+    assert sum(same) / len(same) >= 0.97
+
+
+def _at_last(reports: Sequence[Report], ttl: timedelta) -> set[Any]:
+    """The open incidents, by their reports, with what is said of them."""
+    incidents: list[Incident] = []
+    for report in reports:
+        incidents, _ = correlate(incidents, report, ttl=ttl)
+    return {(frozenset(r.item_id for r, _ in i.told), i.event.type, i.event.status, i.event.killed_min, i.event.killed_max) for i in incidents}
 
 
 def test_the_incidents_are_told_apart(outcome: Outcome) -> None:
