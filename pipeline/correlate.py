@@ -15,7 +15,7 @@ from pipeline.dead_letter import dead_letter
 from pipeline.fold import Cells, Element, Fold, Listed, Write, micros
 from pipeline.fold_in_order import BatchByKey, FoldInOrder
 from pipeline.incidents import Told, alerts_by_itself, assemble, kept, relevant
-from pipeline.likeness import ALIKE, SURE, are_one, is_second, likeness
+from pipeline.likeness import ALIKE, SURE, are_one, days_beside, is_second, likeness
 from pipeline.metrics import failed
 from pipeline.normalise import UNKNOWN_TIME
 from pipeline.packing import pack, unpacker
@@ -135,7 +135,10 @@ def _anchor(incidents: Sequence[Incident], joined: dict[str, list[Told]], tellin
     Of several that are surely the same the oldest takes it, so that two names of one place do not divide the reports.
     """
     report, event = telling
-    possible = [incident for incident in incidents if any(is_second(other) for _, other in incident.told)] if is_second(event) else incidents
+    days = {None, *days_beside(event.event_date)} if event.event_date else None
+    possible = [incident for incident in incidents if days is None or incident.event.event_date in days]
+    if is_second(event):
+        possible = [incident for incident in possible if any(is_second(other) for _, other in incident.told)]
     scored = [(likeness(event, incident.event, _apart(report, incident.event)), incident.anchor) for incident in possible]
     scored += [(likeness(event, other, timedelta()), anchor) for anchor, others in joined.items() for _, other in others]
     best, anchor = max(((min(score, SURE), anchor) for score, anchor in scored), key=lambda pair: pair[0], default=(0.0, ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import lru_cache
 from math import cos, hypot, radians
 from typing import cast
 
@@ -74,11 +75,17 @@ def _day_likeness(day: str | None, other: str | None, apart: timedelta) -> float
     if day and day == other:
         return 1.0
     if day and other:
-        days = abs((date.fromisoformat(day) - date.fromisoformat(other)).days)
-        return MIDNIGHT if days < 2 else 0.0
+        return MIDNIGHT if other in days_beside(day) else 0.0
     if apart > _UNDATED[-1][0]:
         return 0.0
     return next(likeness for within, likeness in _UNDATED if apart <= within)
+
+
+@lru_cache(4096)
+def days_beside(day: str) -> frozenset[str]:
+    """The days, YYYY-MM-DD, of which one may be meant: any other stated day has no likeness to this one. Raises ValueError for no day."""
+    middle = date.fromisoformat(day)
+    return frozenset((middle + timedelta(days=step)).isoformat() for step in (-1, 0, 1))
 
 
 def _contradict(event: TaggedEvent | Event, other: TaggedEvent | Event) -> bool:
