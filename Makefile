@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help replay test test-faults check bench clean
+.PHONY: help replay test test-faults test-flink check bench clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -20,10 +20,13 @@ replay: $(INSTALLED)  ## install, replay seeds/, show the events
 	if [ $$status -eq 3 ]; then echo "(exit status 3: the samples hold broken records on purpose, see out/dead-letters)"; exit 0; fi; exit $$status
 
 test: $(INSTALLED)  ## install, pass the tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not faults"
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not faults and not flink"
 
 test-faults: $(INSTALLED)  ## what goes wrong in production: brokers and processes killed, outages, memory over time
 	$(BIN)/python -m pytest -n 2 -m faults
+
+test-flink: $(INSTALLED)  ## the pipeline on a real Flink, whose parts are killed; needs Java 17 and Maven
+	$(BIN)/python -m pytest -m flink
 
 check: $(INSTALLED)  ## ruff, mypy --strict, import directions
 	$(BIN)/ruff check .

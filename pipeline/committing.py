@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import cache
+from threading import Lock
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -12,6 +13,7 @@ from kafka.structs import OffsetAndMetadata
 
 from pipeline import metrics, progress
 from pipeline.done import Done
+from pipeline.topic_positions import committed, partitions
 from schemas.kafka import clients
 from schemas.kafka.settings import KafkaSettings
 
@@ -26,6 +28,18 @@ class Committer:
         """What an earlier run has done, `floor`, is not taken back while the state is rebuilt from before it."""
         self.settings, self.topic, self.group, self.run, self.floor = settings, topic, group, run, dict(floor)
 
+    def started(self) -> None:
+        """A worker of this run is at work: say so to the command, which may be elsewhere, with what the group has committed."""
+        if progress.of(self.run):
+            return
+        try:
+            with _lock:
+                consumer = _consumer(self.settings, self.group)
+                known = committed(consumer, partitions(consumer, self.topic))
+                commit(consumer, self.topic, {at.partition: offset for at, offset in known.items()}, self.run)
+        except KafkaError as error:
+            _log.warning("the start of a worker could not be said", extra={"group": self.group, "error": str(error)})
+
     def marked(self, marks: Done, time: int) -> None:
         """Where a bundle that was read ended."""
         if here := progress.of(self.run):
@@ -38,19 +52,29 @@ class Committer:
                 here.done(partition, offset)
         offsets = {partition: offset for partition, offset in done.items() if offset > self.floor.get(partition, 0)}
         try:
-            commit(_consumer(self.settings, self.group), self.topic, offsets)
+            with _lock:
+                commit(_consumer(self.settings, self.group), self.topic, offsets, self.run)
         except KafkaError as error:
             _log.warning("offsets could not be committed", extra={"group": self.group, "error": str(error)})
             return
         metrics.COMMITS.inc()
 
 
-def commit(consumer: KafkaConsumer, topic: str, offsets: Mapping[int, int]) -> None:
-    """Offsets by partition, for the consumer's group. Raises KafkaError."""
-    consumer.commit({TopicPartition(topic, partition): OffsetAndMetadata(offset, "") for partition, offset in offsets.items()}, timeout_ms=_TIMEOUT_MS)
+def commit(consumer: KafkaConsumer, topic: str, offsets: Mapping[int, int], run: str = "") -> None:
+    """Offsets by partition, for the consumer's group, with the name of the run that commits. Raises KafkaError."""
+    consumer.commit({TopicPartition(topic, partition): OffsetAndMetadata(offset, run) for partition, offset in offsets.items()}, timeout_ms=_TIMEOUT_MS)
+
+
+def committed_by(consumer: KafkaConsumer, topic: str, run: str) -> bool:
+    """Whether a worker of this run has committed anything."""
+    return any((found := consumer.committed(at, metadata=True)) and found.metadata == run for at in partitions(consumer, topic))
+
+
+_lock = Lock()
+"""Workers call from several threads, and a consumer is for one at a time."""
 
 
 @cache
 def _consumer(settings: KafkaSettings, group: str) -> KafkaConsumer:
-    """One connection a process; a bundle is one thread at a time, as all marks have one key."""
+    """One connection a process."""
     return clients.consumer(settings, group_id=group)

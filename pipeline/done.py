@@ -51,6 +51,9 @@ class FoldMarks(Fold[None, list[Element]]):
 class Follower(Protocol):
     """Whom the worker tells how far it is; pickled."""
 
+    def started(self) -> None:
+        """A worker is at work."""
+
     def marked(self, marks: Done, time: int) -> None:
         """A bundle that was read ended here; the time of its last record, in microseconds."""
 
@@ -79,6 +82,9 @@ class _LastOfBundle(beam.DoFn):
 
     def __init__(self, follower: Follower) -> None:
         self.follower = follower
+
+    def setup(self) -> None:
+        self.follower.started()
 
     def start_bundle(self) -> None:
         self.last: dict[int, tuple[Timestamp, int]] = {}

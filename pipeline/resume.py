@@ -11,6 +11,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from pipeline import metrics
 from pipeline.topic_positions import Start, TopicRecreated, committed, first_time, offsets_at, partitions
+from schemas.kafka import clients
+from schemas.kafka.settings import KafkaSettings
 from schemas.records import DeadLetter, Report
 
 _log = logging.getLogger(__name__)
@@ -61,6 +63,21 @@ def resume(consumer: KafkaConsumer, topic: str, start: Start, rewind: timedelta,
     back = offsets_at(consumer, wanted, rebuilt_from)
     read = {at: min(back[at], done.get(at, begins[at])) for at in wanted}
     return Resume(read=_plain(read), done=_plain(done), rebuilt_from=rebuilt_from, done_at=done_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Where a worker stands that Flink has started anew, at any time of a run: a checkpoint gives back what came before, not all of it undone."""
+
+    settings: KafkaSettings
+    topic: str
+    group: str
+    rewind: timedelta
+
+    def now(self) -> Resume:
+        """What is done and may come again. Raises KafkaFailure."""
+        with clients.consumer(self.settings, group_id=self.group) as consumer:
+            return resume(consumer, self.topic, "group", self.rewind, datetime.now(UTC))
 
 
 def _plain(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:

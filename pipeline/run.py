@@ -6,9 +6,10 @@ import ctypes
 import gc
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
@@ -22,14 +23,15 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 from pipeline import progress
 from pipeline.build import Sink, Source, build
 from pipeline.canary import NEWEST
-from pipeline.committing import Committer, commit
+from pipeline.committing import Committer, commit, committed_by
 from pipeline.config import Config
 from pipeline.done import AfterSinks
 from pipeline.failing import Failing
+from pipeline.flink import FLINK, flink_options, flink_settings, without_warnings_of_options
 from pipeline.monitor import Health
 from pipeline.prism import serving
 from pipeline.reachable import asked
-from pipeline.resume import Resume, resume
+from pipeline.resume import Resume, Resumed, resume
 from pipeline.settings import RunSettings, Settings
 from pipeline.sinks.avro_files import DEAD_LETTERS, EVENTS, REPORTS, WriteFiles
 from pipeline.sinks.both import Both
@@ -54,6 +56,8 @@ _SWITCH_SECONDS = 0.0005
 _M_ARENA_MAX = -8  # of malloc.h
 _COLLECT = 50_000, 4, 4
 _LOOK_SECONDS = 0.25
+_SIGN_SECONDS = 1.0
+_WORKER_SECONDS = 120
 _log = logging.getLogger(__name__)
 
 
@@ -83,10 +87,14 @@ def run(config: Config, plan: Plan, health: Health) -> None:
         raise UsageError("--sink avro needs a folder: give --out")
     if config.run.canary and not (plan.runner == PRISM and "kafka" in plan.sinks):
         raise UsageError("run.canary needs the Kafka sink and PrismRunner: elsewhere a canary does not come out in this process; remove it")
+    durable = plan.runner != PRISM
+    if plan.runner.rpartition(".")[2] == FLINK:
+        plan = replace(plan, beam_options=flink_options(plan.beam_options))
+        config = config.model_copy(update={"run": flink_settings(config.run)})
+        without_warnings_of_options()
     _share_heaps()
     topics = prepared(config, health)
     codec = codec_of(config.schema_registry, topics)
-    durable = plan.runner != PRISM
     begin = _begin(config, topics, plan.start)
     name = uuid4().hex
     margin = _margin(config, plan)
@@ -97,12 +105,16 @@ def run(config: Config, plan: Plan, health: Health) -> None:
         gc.set_threshold(*_COLLECT)  # by default a sixth of the time goes there; with less, what the runner's bundles leave behind fills the memory
     with asked(config.kafka, health), serving(plan.beam_options) if not durable else _nothing(plan.beam_options) as options:
         pipeline = beam.Pipeline(options=PipelineOptions([f"--runner={'PortableRunner' if not durable else plan.runner}", "--streaming", *options]))
-        outlet = Outlet(config.kafka, topics, codec, begin, config.run.delivery_deadline)
+        resumed = Resumed(config.kafka, topics.raw, config.run.group, _rewind(config)) if durable else None
+        outlet = Outlet(config.kafka, topics, codec, begin, config.run.delivery_deadline, resumed)
         _assemble(pipeline, config, plan, outlet, name, margin)
         try:
             result = pipeline.run()
         except RuntimeError as error:
             raise RunFailed(f"{plan.runner} does not take the job: {error}") from error
+        if durable:
+            _see_off(result, _Sign(config, topics.raw, name), health)
+            return
         try:
             _watch(result, here, health, config.run)
         finally:
@@ -138,12 +150,15 @@ def prepared(config: Config, health: Health) -> Topics:
 
 
 def _begin(config: Config, topics: Topics, start: Start) -> Resume:
-    rewind = config.run.rewind or max(config.pipeline.dedupe_ttl, config.pipeline.incident_ttl)
     with clients.consumer(config.kafka, group_id=config.run.group) as consumer, clients.explained(config.kafka):
-        begin = resume(consumer, topics.raw, start, rewind, datetime.now(UTC))
+        begin = resume(consumer, topics.raw, start, _rewind(config), datetime.now(UTC))
         commit(consumer, topics.raw, begin.done or begin.read)  # so that who comes after a crash before the first mark knows which partitions we knew
     _log.info("where the run begins", extra={"topic": topics.raw, "read": dict(begin.read), "done": dict(begin.done)})
     return begin
+
+
+def _rewind(config: Config) -> timedelta:
+    return config.run.rewind or max(config.pipeline.dedupe_ttl, config.pipeline.incident_ttl)
 
 
 def _margin(config: Config, plan: Plan) -> timedelta:
@@ -186,6 +201,46 @@ def codec_of(registry: RegistrySettings | None, topics: Topics) -> Callable[[], 
     with closing(Registry(registry)) as client:
         ids: Ids = {(cls, topic): client.id_of(cls, topic) for cls, topic in written}
     return lambda: Confluent(Registry(registry, ids))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """The sign of life of a run's workers, wherever they are: they commit under its name."""
+
+    config: Config
+    topic: str
+    run: str
+
+    def seen(self) -> bool:
+        """Whether there was one."""
+        with clients.consumer(self.config.kafka, group_id=self.config.run.group) as consumer:
+            return committed_by(consumer, self.topic, self.run)
+
+
+def _see_off(result: PipelineResult, sign: _Sign, health: Health) -> None:
+    """Wait for the first worker of a job that lives elsewhere, then look on until the job ends or a signal says that nobody need look on.
+
+    Raises RunFailed where no worker starts, which Flink would wait for without end, and where the job ends.
+    """
+    leave = threading.Event()
+    with on_signals(leave.set):
+        begun, at_work = monotonic(), False
+        while not PipelineState.is_terminal(result.state) and not leave.is_set():
+            health.beat()
+            if not at_work and (at_work := sign.seen()):
+                health.ready("job")
+                _log.info("workers are at work", extra={"run": sign.run})
+            if not at_work and monotonic() - begun > _WORKER_SECONDS:
+                result.cancel()
+                raise RunFailed(
+                    f"no worker began within {_WORKER_SECONDS} s, the job is cancelled: do the TaskManagers reach --environment_config, "
+                    "has the pool this version of Dijla installed, and do the workers reach Kafka? The pool's log says more"
+                )
+            leave.wait(_LOOK_SECONDS if at_work else _SIGN_SECONDS)
+    if leave.is_set():
+        _log.info("the job goes on without this command; end it with a savepoint", extra={"run": sign.run})
+    else:
+        raise RunFailed(f"the job ended as {result.state}: {_reason(result)}")
 
 
 def _watch(result: PipelineResult, here: progress.Progress, health: Health, settings: RunSettings) -> None:

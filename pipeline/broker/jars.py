@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.broker.errors import BrokerError, MissingToolError, last_lines
@@ -31,12 +32,29 @@ def fetched(pom: Path, name: str) -> Path:
 
     Raises MissingToolError without Maven, BrokerError where Maven cannot fetch.
     """
+    return _made(name, lambda folder: _maven(pom, "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"))
+
+
+def packaged(pom: Path, name: str) -> Path:
+    """The one jar in the cache folder `name` that `pom` puts together of its dependencies. Raises as `fetched`."""
+    folder = _made(name, lambda folder: _package(pom, folder))
+    return next(folder.glob("*.jar"))
+
+
+def _package(pom: Path, folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as target:
+        _maven(pom, "package", f"-Dtarget={target}")
+        for jar in set(Path(target).glob("*.jar")) - set(Path(target).glob("original-*.jar")):
+            shutil.move(jar, folder)
+
+
+def _made(name: str, make: Callable[[Path], None]) -> Path:
     folder = cache_folder() / name
     with locked(cache_folder() / f"{name}.lock"):
         if not folder.exists():
             scratch = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=folder.parent))
             try:
-                _copy_dependencies(pom, scratch)
+                make(scratch)
                 scratch.rename(folder)  # whole or not at all
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
@@ -49,9 +67,9 @@ def java() -> str:
     return _program("java", "install a JDK, version 17 or newer", Path(home, "bin") if home else None)
 
 
-def _copy_dependencies(pom: Path, folder: Path) -> None:
-    command = [_program("mvn", "install Maven"), "--batch-mode", "--quiet", f"--file={pom}", "dependency:copy-dependencies"]
-    done = subprocess.run([*command, "-DincludeScope=runtime", f"-DoutputDirectory={folder}"], capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+def _maven(pom: Path, goal: str, *properties: str) -> None:
+    command = [_program("mvn", "install Maven"), "--batch-mode", "--quiet", f"--file={pom}", goal, *properties]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
     if done.returncode != 0:
         raise BrokerError(f"Maven could not fetch {pom.parent.name}/{pom.name}; is Maven Central within reach?\n{last_lines(done.stdout + done.stderr)}")
 

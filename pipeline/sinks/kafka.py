@@ -20,7 +20,7 @@ from kafka.errors import KafkaError
 
 from pipeline import canary, metrics
 from pipeline.dead_letter import dead_letter
-from pipeline.resume import Resume
+from pipeline.resume import Resume, Resumed
 from pipeline.sinks.emitted import Emitted
 from schemas.kafka.delivery import Delivery, Message, Refusal, Refused, Undelivered
 from schemas.kafka.envelope import Codec, dead_letter_message, event_message, report_message
@@ -38,13 +38,17 @@ Written = Report | Event | DeadLetter
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """The topics as a sink needs them: where they are, how records are encoded, and what is there already."""
+    """The topics as a sink needs them: where they are, how records are encoded, and what is there already.
+
+    Where the runner starts workers anew by itself, what is there by then is `resumed`.
+    """
 
     settings: KafkaSettings
     topics: Topics
     codec: Callable[[], Codec]
     resume: Resume
     deadline: timedelta
+    resumed: Resumed | None = None
 
 
 class WriteTopics(beam.PTransform[Any, Any]):
@@ -66,8 +70,9 @@ class _WriteTopics(beam.DoFn):
         self.kind, self.outlet = kind, outlet
 
     def setup(self) -> None:
-        outlet, resume = self.outlet, self.outlet.resume
-        since = resume.rebuilt_from if self.kind == "events" else resume.done_at
+        outlet = self.outlet
+        self.resume = self._reaching(outlet.resumed.now) if outlet.resumed else outlet.resume
+        since = self.resume.rebuilt_from if self.kind == "events" else self.resume.done_at
         topics = {"reports": ("reports",), "events": ("events", "events_latest"), "dead-letters": ("dead_letters",)}[self.kind]
         names = {getattr(outlet.topics, topic): topic == "events_latest" for topic in topics}
         self.emitted = self._reaching(lambda: {name: Emitted(outlet.settings, name, since, latest=latest) for name, latest in names.items()})
@@ -82,7 +87,7 @@ class _WriteTopics(beam.DoFn):
         self.records.append(record)
 
     def finish_bundle(self) -> None:
-        fresh = [record for record in self.records if isinstance(record, Event) or not self.outlet.resume.is_done(record)]
+        fresh = [record for record in self.records if isinstance(record, Event) or not self.resume.is_done(record)]
         messages = self._reaching(lambda: [message for record in fresh for message in self._messages(record)])
         messages = [message for message in messages if not self.emitted[message.topic].holds(message)]
         with metrics.FLUSH.labels(self.kind, "kafka").time():
