@@ -26,7 +26,7 @@ test-faults: $(INSTALLED)  ## what goes wrong in production: brokers and process
 	$(BIN)/python -m pytest -n 2 -m faults
 
 test-flink: $(INSTALLED)  ## the pipeline on a real Flink, whose parts are killed; needs Java 17 and Maven
-	$(BIN)/python -m pytest -m flink
+	$(BIN)/python -m pytest -n 2 -m flink
 
 check: $(INSTALLED)  ## ruff, mypy --strict, import directions
 	$(BIN)/ruff check .

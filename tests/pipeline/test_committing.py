@@ -47,3 +47,14 @@ def test_the_run_of_its_process_is_told(broker: Cluster, group: str) -> None:
         assert not here.full()
     finally:
         progress.end(topic)
+
+
+def test_a_worker_elsewhere_says_that_it_is_at_work_and_takes_nothing_back(broker: Cluster, group: str) -> None:
+    topic = new_topic(broker, partitions=2)
+    committing.commit(committing._consumer(settings(broker), group), topic, {0: 4, 1: 7})
+    watching = committing._consumer(settings(broker), group)
+    assert not committing.committed_by(watching, topic, "run-1")
+    Committer(settings(broker), topic, group, "run-1", {0: 4}).started()
+    assert committing.committed_by(watching, topic, "run-1")
+    assert not committing.committed_by(watching, topic, "run-2")
+    assert [committed(broker, group, topic, partition) for partition in (0, 1)] == [4, 7]
